@@ -1,0 +1,222 @@
+#ifndef MEGATRON2HF_H
+#define MEGATRON2HF_H
+
+/*
+ * megatron2hf: NVIDIA Megatron-LM GPT checkpoints to Hugging Face GPT-2 directories.
+ *
+ * Every function returns a result that the caller frees with the matching m2h_*_free();
+ * NULL only when memory ends at once.  A result owns all its strings.  `status` in it is
+ * the exit status the command line would give; where it is not M2H_OK, `error` says why.
+ * Text in results is UTF-8; untrusted bytes in messages are escaped already, but names and
+ * paths are not.  Calls are independent of each other; one conversion may use several
+ * threads, but calls the progress function from the calling thread's call only, one call at
+ * a time.  Nothing in an input is ever executed.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define M2H_API __attribute__((visibility("default")))
+
+#define M2H_VERSION "0.1.0"
+M2H_API const char *m2h_version(void);         /* of the library at run time */
+
+enum m2h_status {
+	M2H_OK = 0,             /* done, or "yes" */
+	M2H_MISMATCH = 1,       /* a check said "no" */
+	M2H_USAGE = 2,          /* an option has no sense */
+	M2H_CORRUPT = 3,        /* the input is damaged, truncated or inconsistent */
+	M2H_UNSUPPORTED = 4,    /* well-formed, but nothing GPT-2 or this version can express */
+	M2H_UNSAFE = 5,         /* the input tries something hostile */
+	M2H_NO_INPUT = 6,       /* missing or unreadable */
+	M2H_NO_OUTPUT = 7,      /* cannot be written */
+	M2H_LIMIT = 8,          /* memory or a limit exhausted */
+	M2H_INTERNAL = 9,       /* a self-check failed: a bug of ours */
+	M2H_SIGNAL = 128,       /* + the signal's number: ended by it, after cleaning up */
+};
+/* "corrupt", "unsafe", ... */
+M2H_API const char *m2h_status_name(int status);
+
+struct m2h_error {
+	const char *slug;       /* stable name: "bitflip"; "" when there is no error */
+	const char *message;    /* "FILE:MEMBER: WHAT (offset N)", escaped, one line */
+	const char *hint;       /* what to do about it, or "" */
+};
+
+struct m2h_note {
+	bool        is_warning;
+	const char *slug, *text;
+};
+
+/* One value that was chosen, and where it came from. */
+struct m2h_decision {
+	const char *key, *value;
+	const char *source;     /* "tensor shape", "args.NAME", "option", "known model", "default" */
+};
+
+struct m2h_file {
+	const char *name;       /* base name of an input, name in the directory of an output */
+	const char *member;     /* the shard inside that input that was read; "" if it is one itself,
+	                           or holds several */
+	uint64_t    bytes;
+	char        sha256[65]; /* lower-case hex; "" when it was not computed */
+	char        git_sha1[41];       /* git's blob name, for files that are not LFS; else "" */
+};
+
+/* What is known of a model; numbers are 0 where they are not known. */
+struct m2h_model {
+	const char *family;     /* "GPT-2" */
+	const char *dialect;    /* "2019 nested transformer" */
+	const char *container;  /* "torch legacy stream in a zip (deflated)" */
+	const char *dtype;      /* "float16"; "mixed" */
+	const char *iteration;  /* "release", "5000", "" */
+	const char *version_label;      /* checkpoint_version as found, "" */
+	unsigned    tensor_size, pipeline_size;
+	unsigned    qkv_layout;
+	uint64_t    layers, hidden, heads, ffn, positions;
+	uint64_t    vocabulary, padded_vocabulary;
+	uint64_t    parameters;         /* of the result */
+	uint64_t    stored_parameters;  /* of the checkpoint, padding included */
+};
+
+struct m2h_dropped {
+	const char *what, *reason;
+	uint64_t    bytes;
+};
+
+/* Called now and then while work goes on.  total is known from the start. */
+enum m2h_phase { M2H_READING, M2H_CONVERTING, M2H_CHECKING, M2H_SYNCING };
+typedef void m2h_progress(void *context, enum m2h_phase phase, uint64_t done, uint64_t total);
+
+/* ---- convert ---------------------------------------------------------------------- */
+
+struct m2h_convert_options {            /* zeroed: the defaults */
+	const char   *source;           /* a path, or "-" for standard input */
+	const char   *destination;      /* the directory to make */
+	bool          replace;          /* replace it if it exists */
+	bool          dry_run;          /* plan and check only; nothing is written */
+	const char   *sha256;           /* 64 hex digits, or the path of a SHA256SUMS file */
+	uint64_t      attention_heads;  /* for checkpoints that do not say; 0: not given */
+	const char   *vocab_size;       /* "auto" (NULL), "padded" or a number */
+	const char   *tokenizer;        /* "auto" (NULL) or "none" */
+	unsigned      threads;          /* 0: all cores allowed */
+	m2h_progress *progress;         /* may be NULL */
+	void         *progress_context;
+};
+
+struct m2h_conversion {
+	int                        status;
+	struct m2h_error           error;
+	struct m2h_model           model;
+	const struct m2h_file     *inputs;
+	size_t                     input_count;
+	const struct m2h_file     *outputs;     /* planned ones on a dry run; sorted by name */
+	size_t                     output_count;
+	const struct m2h_decision *decisions;
+	size_t                     decision_count;
+	const struct m2h_note     *notes;
+	size_t                     note_count;
+	const struct m2h_dropped  *dropped;
+	size_t                     dropped_count;
+	size_t                     tensors;             /* written */
+	size_t                     copies, replicas;    /* strided copies; replicas compared */
+	uint64_t                   output_bytes;        /* of the weights */
+	uint64_t                   memory_bytes;        /* bound for buffers, dry run */
+	uint64_t                   free_bytes;          /* at the destination, dry run */
+};
+M2H_API struct m2h_conversion *m2h_convert(const struct m2h_convert_options *options);
+M2H_API void m2h_conversion_free(struct m2h_conversion *conversion);
+
+/* ---- inspect ---------------------------------------------------------------------- */
+
+struct m2h_inspect_options {
+	const char *path;
+	bool        tensors;            /* list them */
+	bool        arguments;          /* list args */
+	uint64_t    attention_heads;    /* as for convert */
+	const char *vocab_size;
+};
+
+struct m2h_tensor {
+	const char *file;       /* shard or weight file it lies in */
+	const char *name;
+	const char *dtype;
+	const char *shape;      /* "[50304, 1024]" */
+	const char *stride;     /* "[1024, 1]" */
+	const char *storage;    /* key of its storage; "" in safetensors */
+	uint64_t    offset;     /* in elements in the storage; in bytes in a safetensors file */
+	uint64_t    bytes;
+};
+
+struct m2h_argument {
+	const char *name, *value;
+};
+
+struct m2h_inspection {
+	int                        status;      /* M2H_OK: it could be read */
+	struct m2h_error           error;
+	const char                *kind;        /* "Megatron checkpoint", "torch file",
+	                                           "Hugging Face directory", "safetensors file" */
+	int                        convert_status;      /* what convert would say, by structure */
+	struct m2h_error           convert_error;
+	struct m2h_model           model;       /* as far as it was found */
+	const struct m2h_file     *inputs;      /* without digests */
+	size_t                     input_count;
+	const struct m2h_decision *decisions;
+	size_t                     decision_count;
+	const struct m2h_note     *notes;
+	size_t                     note_count;
+	const struct m2h_dropped  *dropped;
+	size_t                     dropped_count;
+	const char *const         *globals;     /* pickle globals: "torch._utils._rebuild_tensor_v2" */
+	size_t                     global_count;
+	const struct m2h_tensor   *tensors;     /* when asked for */
+	size_t                     tensor_count;
+	const struct m2h_argument *arguments;   /* when asked for */
+	size_t                     argument_count;
+};
+M2H_API struct m2h_inspection *m2h_inspect(const struct m2h_inspect_options *options);
+M2H_API void m2h_inspection_free(struct m2h_inspection *inspection);
+
+/* ---- verify ----------------------------------------------------------------------- */
+
+struct m2h_verify_options {
+	const char   *directory;
+	m2h_progress *progress;
+	void         *progress_context;
+};
+
+struct m2h_problem {
+	int              status;
+	struct m2h_error error;
+};
+
+struct m2h_verification {
+	int                       status;       /* the most severe of the problems */
+	struct m2h_error          error;        /* the first problem of that status */
+	const struct m2h_problem *problems;     /* all of them */
+	size_t                    problem_count;
+	const struct m2h_note    *notes;
+	size_t                    note_count;
+	const struct m2h_file    *files;        /* that were checked, with digests */
+	size_t                    file_count;
+	size_t                    tensors;      /* that were found in the weight files */
+};
+M2H_API struct m2h_verification *m2h_verify(const struct m2h_verify_options *options);
+M2H_API void m2h_verification_free(struct m2h_verification *verification);
+
+/* SIGINT, SIGTERM and SIGHUP make running calls clean up and end with M2H_SIGNAL + N; a
+ * second one ends the process.  SIGPIPE and SIGXFSZ are ignored.  For programs that have no
+ * handlers of their own. */
+M2H_API void m2h_install_signals(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

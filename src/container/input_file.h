@@ -1,0 +1,38 @@
+#ifndef CONTAINER_INPUT_FILE_H
+#define CONTAINER_INPUT_FILE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/*
+ * One regular file that is only ever read, by offset, so that nothing depends on a shared
+ * cursor and nothing can raise SIGBUS.  Several threads may read at once.
+ */
+struct input_file {
+	int         fd;
+	char       *name;       /* as the user gave it, for messages */
+	uint64_t    size;
+	struct stat opened;     /* what fstat said at open */
+};
+
+/*
+ * Opens `path` without blocking on a FIFO; only regular files are accepted (ERROR_NO_INPUT
+ * names the kind found).  "-" is standard input: a seekable one is read in place (from its
+ * start), a pipe is copied into an unlinked file in `spool_directory` first.
+ */
+struct input_file *input_file_open(const char *path, const char *spool_directory,
+	struct error *err);
+/* The same for an entry of a directory that is already open; `shown` names it in messages. */
+struct input_file *input_file_open_at(int directory, const char *entry, const char *shown,
+	struct error *err);
+/* Exactly `count` bytes at `offset`; fewer is ERROR_CORRUPT "changed while being read". */
+bool input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
+	struct error *err);
+/* Size, mtime, ctime and inode are still those of open; else ERROR_CORRUPT "changing". */
+bool input_file_unchanged(const struct input_file *file, struct error *err);
+void input_file_close(struct input_file *file);         /* NULL is fine */
+
+#endif

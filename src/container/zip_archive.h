@@ -1,0 +1,72 @@
+#ifndef CONTAINER_ZIP_ARCHIVE_H
+#define CONTAINER_ZIP_ARCHIVE_H
+
+#include "container/byte_stream.h"
+
+/* Two kinds of zip, two rule sets. */
+enum zip_rules {
+	ZIP_TORCH,      /* torch.save: one common root folder, no comment, no directories */
+	ZIP_DOWNLOAD,   /* what holds .../model_optim_rng.pt: several roots, directory entries,
+	                   an archive comment are fine */
+};
+
+enum zip_method { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
+
+struct zip_record {
+	const char *name;               /* UTF-8, checked; unique also when case is ignored */
+	uint64_t    header_offset;      /* of the local header, in the stream */
+	uint64_t    data_offset;
+	uint64_t    stored_length;      /* as it lies in the archive */
+	uint64_t    length;             /* inflated */
+	uint32_t    crc;                /* 0 with length > 0: this file has no checksums */
+	uint16_t    method;             /* enum zip_method */
+	bool        is_directory;
+};
+
+/*
+ * The directory of a zip, trusted only after two opinions agree: the tiling check (local
+ * headers, data and descriptors cover the file from 0 to the directory without a gap or an
+ * overlap, and each repeats what the directory says), which runs first, and libzip with
+ * ZIP_CHECKCONS (for archives that lie in a file as they are).  Reads headers only.
+ * Records are sorted by data offset.  The archive owns names and records; the stream must
+ * outlive it.
+ *
+ * NULL: *err; kinds and slugs as in the catalogue of bad input: ERROR_CORRUPT (truncated,
+ * damaged), ERROR_UNSAFE (overlap, smuggling, names), ERROR_UNSUPPORTED (method,
+ * encryption, volumes), ERROR_LIMIT (more than 1,000,000 entries).
+ */
+struct zip_archive;
+
+struct zip_archive *zip_archive_open(struct byte_stream *stream, enum zip_rules rules,
+	struct error *err);
+size_t                   zip_archive_count(const struct zip_archive *archive);
+const struct zip_record *zip_archive_record(const struct zip_archive *archive, size_t index);
+/* By full name; NULL when there is none. */
+const struct zip_record *zip_archive_find(const struct zip_archive *archive, const char *name);
+/* ZIP_TORCH: the common root folder without its slash. */
+const char              *zip_archive_root(const struct zip_archive *archive);
+size_t                   zip_archive_comment_length(const struct zip_archive *archive);
+void                     zip_archive_close(struct zip_archive *archive);  /* NULL is fine */
+
+/* The bytes of a record of an archive that lies in a file as it is.  Does not check the CRC. */
+struct byte_stream *zip_archive_open_record(const struct zip_archive *archive,
+	const struct zip_record *record, struct error *err);
+/* All of a small record (at most `limit` bytes, else ERROR_LIMIT), its CRC checked, in
+ * malloc()ed memory with a NUL after it.  Leaves the stream's position anywhere. */
+char *zip_archive_read_record(const struct zip_archive *archive,
+	const struct zip_record *record, size_t limit, struct error *err);
+
+/* A local header, taken apart (for archives that are walked before their directory comes).
+ * `bytes` holds `count` bytes from the header on; false: more are needed or it is none. */
+#define ZIP_LOCAL_HEADER_BYTES 30
+struct zip_local_header {
+	uint16_t flags, method, name_length, extra_length;
+	uint32_t crc;
+	uint64_t stored_length, length;         /* from a zip64 field where there is one */
+	bool     has_descriptor, is_zip64;
+	char     name[513];
+};
+bool zip_archive_local_header(const unsigned char *bytes, size_t count,
+	struct zip_local_header *header);
+
+#endif

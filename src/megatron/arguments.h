@@ -1,0 +1,48 @@
+#ifndef MEGATRON_ARGUMENTS_H
+#define MEGATRON_ARGUMENTS_H
+
+#include "base/decision_log.h"
+#include "base/error.h"
+#include "pickle/value.h"
+
+#include <stdint.h>
+
+/* What the user may say that the checkpoint cannot.  Zero or NULL: not said. */
+struct model_options {
+	uint64_t    attention_heads;    /* --num-attention-heads */
+	const char *vocabulary;         /* --vocab-size: "auto", "padded", a number */
+	uint64_t    tokenizer_size;     /* entries of a tokenizer that was found; 0: none */
+};
+
+enum activation { ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF };
+
+/* Hyper-parameters of the model, from tensor shapes, `args`, options, a known model or
+ * defaults; each with its source in the decision log. */
+struct arguments {
+	uint64_t        layers, hidden, ffn, heads, positions;
+	uint64_t        padded_vocabulary;      /* rows that the checkpoint stores */
+	uint64_t        vocabulary;             /* rows that the result has */
+	bool            is_gpt2_vocabulary;     /* 50257, with GPT-2's tokens as far as can be known */
+	double          layernorm_epsilon;
+	enum activation activation;
+	double          hidden_dropout, attention_dropout, init_method_std;
+	bool            has_args;               /* the checkpoint carried `args` */
+};
+
+/* Sizes that tensors show, before arguments are asked. */
+struct arguments_shapes {
+	uint64_t layers, hidden, ffn, positions, padded_vocabulary;
+	unsigned tensor_size;
+};
+
+/*
+ * Fills `arguments` from the shapes, `args` (NULL: the file has none) and options.
+ * ERROR_CORRUPT: args contradict the shapes, or are not finite; both values are named.
+ * ERROR_UNSUPPORTED: args name what GPT-2 cannot express (argument, value and what the model
+ * is instead), or the heads cannot be known (hint: --num-attention-heads).
+ */
+bool arguments_read(struct arguments *arguments, const struct arguments_shapes *shapes,
+	const struct value *args, const struct model_options *options, struct decision_log *log,
+	struct error *err);
+
+#endif

@@ -1,0 +1,62 @@
+#ifndef MEGATRON_DIALECT_H
+#define MEGATRON_DIALECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How the eras of Megatron-LM spell a GPT's parameters. */
+enum dialect {
+	DIALECT_FLAT_2019,              /* A: word_embeddings.weight, transformer.layers.N... */
+	DIALECT_NESTED_TRANSFORMER,     /* B: language_model / transformer / layers.N.attention... */
+	DIALECT_COUNT,
+};
+
+/* What a parameter is, whatever it is called. */
+enum model_role {
+	ROLE_WORD_EMBEDDING,
+	ROLE_POSITION_EMBEDDING,
+	ROLE_INPUT_NORM_WEIGHT,
+	ROLE_INPUT_NORM_BIAS,
+	ROLE_QKV_WEIGHT,
+	ROLE_QKV_BIAS,
+	ROLE_ATTENTION_DENSE_WEIGHT,
+	ROLE_ATTENTION_DENSE_BIAS,
+	ROLE_POST_ATTENTION_NORM_WEIGHT,
+	ROLE_POST_ATTENTION_NORM_BIAS,
+	ROLE_MLP_UP_WEIGHT,             /* h -> 4h */
+	ROLE_MLP_UP_BIAS,
+	ROLE_MLP_DOWN_WEIGHT,           /* 4h -> h */
+	ROLE_MLP_DOWN_BIAS,
+	ROLE_FINAL_NORM_WEIGHT,
+	ROLE_FINAL_NORM_BIAS,
+	ROLE_HEAD_COPY,                 /* the tied embedding on the last pipeline stage */
+	ROLE_COUNT,
+};
+
+/* How the pieces of the tensor parallel ranks make the whole. */
+enum model_join {
+	JOIN_REPLICATED,                /* every rank holds all of it */
+	JOIN_ROWS,                      /* dimension 0 is cut */
+	JOIN_COLUMNS,                   /* dimension 1 is cut */
+	JOIN_QKV,                       /* dimension 0 is cut by heads; row order by version */
+};
+
+struct role_facts {
+	const char     *name;           /* "attention.query_key_value.weight", for messages */
+	enum model_join join;
+	unsigned        rank;           /* of the tensor: 1 or 2 */
+	bool            per_layer;
+};
+extern const struct role_facts dialect_roles[ROLE_COUNT];
+
+const char *dialect_name(enum dialect dialect);         /* "2019 nested transformer" */
+
+/*
+ * The role of a parameter by its path ("language_model.embedding.word_embeddings.weight",
+ * dicts joined by dots, prefixes "module." and "model." already gone).  false: not a name of
+ * this dialect.  *layer is the local layer number, 0 where there is none.
+ */
+bool dialect_match(enum dialect dialect, const char *path, enum model_role *role,
+	unsigned *layer);
+
+#endif

@@ -1,0 +1,50 @@
+#ifndef MEGATRON_SHARDS_H
+#define MEGATRON_SHARDS_H
+
+#include "base/decision_log.h"
+#include "container/input_file.h"
+#include "torch/torch_file.h"
+
+/* One rank's file: a torch.save file on disk, or a member of a zip. */
+struct shard {
+	unsigned            tensor_rank, pipeline_rank;
+	const char         *name;       /* "mp_rank_00/model_optim_rng.pt", as found */
+	size_t              input;      /* index of the file its bytes lie in */
+	const char         *member;     /* name in that zip, NULL for a file of its own */
+	uint32_t            member_crc; /* of the member, as its zip says */
+	struct byte_stream *stream;
+	struct torch_file  *torch;
+};
+
+/*
+ * A Megatron checkpoint in a classic container, found from whatever the user named: the
+ * zip as downloaded, a root with latest_checkpointed_iteration.txt, an iteration or
+ * release folder, an mp_rank_* folder, a .pt file, "-".
+ */
+struct shards {
+	struct input_file **inputs;     /* in the order in which they are read */
+	size_t              input_count;
+	struct shard       *items;      /* sorted by pipeline rank, then tensor rank */
+	size_t              count;
+	unsigned            tensor_size, pipeline_size;
+	const char         *iteration;  /* folder that was taken ("release", "iter_0005000"), or "" */
+	bool                in_zip;     /* shards are members of inputs[0] */
+	bool                zip_deflated;
+	struct arena        arena;      /* names and tables */
+};
+
+struct shards_options {
+	const char *spool_directory;    /* for a standard input that cannot seek */
+	const char *iteration;          /* --iteration: "release", "5000" or NULL */
+	size_t      arena_limit;        /* per torch file */
+};
+
+/* Opens the files and reads their pickles.  Missing ranks (a hole in the grid) are
+ * ERROR_NO_INPUT and named; sorts, checks, notes (zip comment, unused members). */
+struct shards *shards_open(const char *path, const struct shards_options *options,
+	struct decision_log *log, struct error *err);
+/* "FILE" or "FILE:MEMBER" of a shard, for messages; returns `to`. */
+char *shards_describe(const struct shards *shards, size_t index, char *to, size_t size);
+void shards_close(struct shards *shards);               /* NULL is fine */
+
+#endif
