@@ -31,7 +31,7 @@ struct error {
 	uint64_t        offset;         /* byte in the member, else in the file */
 	char            slug[32];       /* stable name for machines: "bitflip" */
 	char            file[256];
-	char            member[160];    /* of a zip, "/" between nested ones */
+	char            member[160];    /* of a zip; ":" before one inside it */
 	char            tensor[192];
 	char            text[512];
 	char            hint[320];      /* what to do about it, may be "" */
