@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 unsigned
 workers_allowed_cores(void)
@@ -64,6 +65,7 @@ slab_take(struct slab_pool *pool)
 	slab->users = 1;
 	slab->length = 0;
 	slab->offset = 0;
+	slab->tag = 0;
 	return slab;
 }
 
@@ -105,7 +107,7 @@ slab_pool_close(struct slab_pool *pool)
 
 struct worker {
 	pthread_t    thread;
-	bool         runs_beside, done;
+	bool         runs_beside, joined, done;
 	worker_task *task;
 	void        *context;
 	struct error error;
@@ -150,14 +152,29 @@ worker_start(worker_task *task, void *context, struct error *err)
 }
 
 bool
+worker_wait(struct worker *worker, unsigned milliseconds)
+{
+	struct timespec until;
+
+	if (!worker->runs_beside || worker->joined)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)milliseconds * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	worker->joined = pthread_timedjoin_np(worker->thread, NULL, &until) == 0;
+	return worker->joined;
+}
+
+bool
 worker_join(struct worker *worker, struct error *err)
 {
 	bool done;
 
-	if (worker->runs_beside)
+	if (!worker->runs_beside)
+		run_worker(worker);
+	else if (!worker->joined)
 		pthread_join(worker->thread, NULL);
-	else
-		run_worker(worker);     /* no thread could be had: then it is done now */
 	done = worker->done;
 	if (!done)
 		*err = worker->error;

@@ -24,6 +24,7 @@ struct slab {
 	unsigned char    *bytes;        /* SLAB_BYTES */
 	size_t            length;       /* of these in use */
 	uint64_t          offset;       /* of the first byte, in whatever stream it is from */
+	size_t            tag;          /* which stream that is, where it matters */
 	struct slab_pool *pool;
 	unsigned          users;
 	struct slab      *next;         /* in the pool's list of free ones */
@@ -48,10 +49,13 @@ bool conveyor_push(struct conveyor *conveyor, struct slab *slab, struct error *e
 bool conveyor_finish(struct conveyor *conveyor, struct error *err);
 void conveyor_close(struct conveyor *conveyor);          /* NULL is fine */
 
-/* A task beside the caller: in a thread of its own.  workers_join returns its result. */
+/* A task beside the caller, in a thread of its own; where none can be had, it is done in
+ * worker_join, which returns its result. */
 typedef bool worker_task(void *context, struct error *err);
 struct worker;
 struct worker *worker_start(worker_task *task, void *context, struct error *err);
+/* Waits that long at most; true: worker_join will not wait. */
+bool           worker_wait(struct worker *worker, unsigned milliseconds);
 bool           worker_join(struct worker *worker, struct error *err);   /* frees it */
 
 #endif

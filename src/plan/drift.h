@@ -1,0 +1,25 @@
+#ifndef PLAN_DRIFT_H
+#define PLAN_DRIFT_H
+
+#include "torch/dtype.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How far replicas of a parameter have moved away from the copy that is used. */
+struct drift {
+	uint64_t elements;              /* that differ in bits */
+	double   largest;               /* |a - b| */
+	double   square_sum;            /* of a - b; with that of a it tells gross from slight */
+	size_t   shard;                 /* of the first replica that differs */
+};
+
+/* The value of one element of a weight. */
+double drift_value(enum dtype dtype, const unsigned char *element);
+/* Adds what differs between `count` elements. */
+void   drift_add(struct drift *drift, enum dtype dtype, const unsigned char *used,
+	const unsigned char *replica, size_t count, size_t shard);
+/* Sum of squares of `count` elements. */
+double drift_square_sum(enum dtype dtype, const unsigned char *elements, size_t count);
+
+#endif

@@ -1,0 +1,43 @@
+#ifndef PLAN_EXECUTE_H
+#define PLAN_EXECUTE_H
+
+#include "base/digest.h"
+#include "base/decision_log.h"
+#include "plan/drift.h"
+#include "plan/plan.h"
+
+/* Called in the thread of execute_plan(): bytes of input read plus bytes of output read
+ * back, of the sum of both. */
+typedef void execute_progress(void *context, uint64_t done, uint64_t total);
+
+struct execute_options {
+	unsigned          threads;      /* 1: everything in turn; more: the stages side by side */
+	execute_progress *progress;     /* may be NULL */
+	void             *context;
+};
+
+struct execute_result {
+	char         (*input_sha256)[DIGEST_HEX_SIZE];  /* by input of the shards */
+	char           output_sha256[DIGEST_HEX_SIZE];
+	struct drift  *drifts;                          /* by tensor of the plan */
+};
+
+/*
+ * Runs the plan into the file `fd`: each input is read once, front to back, and that pass
+ * feeds its SHA-256, the CRC-32 of every record that is read, and the copies; the output is
+ * read back and compared.  Stages, each in its thread where there are several:
+ *
+ *     read ─┬─ SHA-256 of the input
+ *           └─ (inflate) ─ records ─ copies ─ pwrite ┄ read back, SHA-256 of the output
+ *
+ * Where a walked zip turns out to need its directory, false with slug "walk": the caller
+ * opens the shards with their directories and calls again.
+ */
+bool execute_plan(const struct shards *shards, const struct plan *plan, int fd,
+	const struct execute_options *options, struct execute_result *result, struct error *err);
+void execute_result_fini(struct execute_result *result);
+
+/* Bytes of the buffers that a run takes at most, beside the tables of plan and model. */
+uint64_t execute_memory_bound(void);
+
+#endif

@@ -1,0 +1,475 @@
+#include "plan/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAN_ARENA_BYTES ((size_t)256 << 20)
+
+/* ---- which parameter makes which tensor ------------------------------------------- */
+
+enum change {
+	KEEP,                   /* as Megatron has it */
+	TRIM_ROWS,              /* vocabulary padding is left out */
+	TRANSPOSE,              /* [out, in] becomes GPT-2's [in, out] */
+};
+
+static const struct part_rule {
+	enum gpt2_part  part;
+	enum model_role role;
+	enum change     change;
+} part_rules[GPT2_PART_COUNT] = {
+	/* Hugging Face GPT-2          Megatron                          change    */
+	{ GPT2_WTE,                    ROLE_WORD_EMBEDDING,              TRIM_ROWS },
+	{ GPT2_WPE,                    ROLE_POSITION_EMBEDDING,          KEEP      },
+	{ GPT2_LN_1_WEIGHT,            ROLE_INPUT_NORM_WEIGHT,           KEEP      },
+	{ GPT2_LN_1_BIAS,              ROLE_INPUT_NORM_BIAS,             KEEP      },
+	{ GPT2_C_ATTN_WEIGHT,          ROLE_QKV_WEIGHT,                  TRANSPOSE },
+	{ GPT2_C_ATTN_BIAS,            ROLE_QKV_BIAS,                    KEEP      },
+	{ GPT2_ATTN_C_PROJ_WEIGHT,     ROLE_ATTENTION_DENSE_WEIGHT,      TRANSPOSE },
+	{ GPT2_ATTN_C_PROJ_BIAS,       ROLE_ATTENTION_DENSE_BIAS,        KEEP      },
+	{ GPT2_LN_2_WEIGHT,            ROLE_POST_ATTENTION_NORM_WEIGHT,  KEEP      },
+	{ GPT2_LN_2_BIAS,              ROLE_POST_ATTENTION_NORM_BIAS,    KEEP      },
+	{ GPT2_C_FC_WEIGHT,            ROLE_MLP_UP_WEIGHT,               TRANSPOSE },
+	{ GPT2_C_FC_BIAS,              ROLE_MLP_UP_BIAS,                 KEEP      },
+	{ GPT2_MLP_C_PROJ_WEIGHT,      ROLE_MLP_DOWN_WEIGHT,             TRANSPOSE },
+	{ GPT2_MLP_C_PROJ_BIAS,        ROLE_MLP_DOWN_BIAS,               KEEP      },
+	{ GPT2_LN_F_WEIGHT,            ROLE_FINAL_NORM_WEIGHT,           KEEP      },
+	{ GPT2_LN_F_BIAS,              ROLE_FINAL_NORM_BIAS,             KEEP      },
+};
+
+static const struct part_rule *
+rule_of(enum model_role role)
+{
+	for (size_t i = 0; i < GPT2_PART_COUNT; i++)
+		if (part_rules[i].role == role)
+			return &part_rules[i];
+	return NULL;
+}
+
+/* ---- one slice as a strided copy -------------------------------------------------- */
+
+static void
+add_dim(struct strided_copy *box, uint64_t extent, uint64_t source, uint64_t target)
+{
+	box->extent[box->dims] = extent;
+	box->source_stride[box->dims] = source;
+	box->target_stride[box->dims++] = target;
+}
+
+/*
+ * Where row 0 and column 0 of slice `rank` go, and how far apart rows and columns are, in
+ * the tensor [rows, columns] or, transposed, [columns, rows].
+ */
+struct placement {
+	uint64_t offset, row, column;
+};
+
+static struct placement
+place_slice(const struct model_parameter *whole, const struct tensor_view *view, size_t rank,
+	bool transposed)
+{
+	enum model_join  join = dialect_roles[whole->role].join;
+	uint64_t         rows = whole->shape[0], columns = whole->rank > 1 ? whole->shape[1] : 1;
+	struct placement at;
+
+	at.row = transposed ? 1 : columns;
+	at.column = transposed ? rows : 1;
+	at.offset = join == JOIN_ROWS ? rank * view->shape[0] * at.row
+		: join == JOIN_COLUMNS ? rank * view->shape[1] * at.column : 0;
+	return at;
+}
+
+/*
+ * The rows of a rank's fused QKV, taken apart into part (q, k, v), head and dim.  In the
+ * target they are q of all heads, k of all heads, v of all heads.
+ */
+static void
+add_qkv_rows(struct strided_copy *box, const struct model *model, const struct tensor_view *view,
+	size_t rank, const struct placement *at)
+{
+	uint64_t           heads = view->shape[0] / 3 * model->arguments.heads
+		/ model->arguments.hidden;
+	uint64_t           head_size = model->arguments.hidden / model->arguments.heads;
+	struct qkv_strides rows = qkv_strides(model->qkv_layout, heads, head_size);
+
+	add_dim(box, 3, rows.part * view->stride[0], model->arguments.hidden * at->row);
+	add_dim(box, heads, rows.head * view->stride[0], head_size * at->row);
+	add_dim(box, head_size, rows.dim * view->stride[0], at->row);
+	box->target_offset += rank * heads * head_size * at->row;
+}
+
+/* false: nothing of the slice is in the target (padding rows only). */
+static bool
+slice_to_box(const struct model *model, const struct model_parameter *whole,
+	const struct part_rule *rule, const struct tensor_view *view, size_t rank,
+	struct strided_copy *box)
+{
+	struct placement at = place_slice(whole, view, rank, rule->change == TRANSPOSE);
+	uint64_t         rows = view->rank > 0 ? view->shape[0] : 1;
+
+	*box = (struct strided_copy){ .source_offset = view->offset, .target_offset = at.offset };
+	if (rule->change == TRIM_ROWS) {
+		uint64_t before = rank * rows, wanted = model->arguments.vocabulary;
+
+		if (before >= wanted)
+			return false;
+		rows = rows < wanted - before ? rows : wanted - before;
+	}
+	if (dialect_roles[whole->role].join == JOIN_QKV)
+		add_qkv_rows(box, model, view, rank, &at);
+	else
+		add_dim(box, rows, view->stride[0], at.row);
+	if (view->rank > 1)
+		add_dim(box, view->shape[1], view->stride[1], at.column);
+	return true;
+}
+
+/* ---- the proof -------------------------------------------------------------------- */
+
+/* Index range of one box in each digit of the target's mixed radix. */
+struct box_digits {
+	uint64_t low[COPY_MAX_DIMS], high[COPY_MAX_DIMS];
+};
+
+/* The distinct target strides of all boxes, largest first; 0: more than there can be. */
+static unsigned
+collect_radix(const struct strided_copy *boxes, size_t count, uint64_t radix[COPY_MAX_DIMS])
+{
+	unsigned digits = 0;
+
+	for (size_t b = 0; b < count; b++) {
+		for (unsigned d = 0; d < boxes[b].dims; d++) {
+			unsigned at = 0;
+
+			while (at < digits && radix[at] > boxes[b].target_stride[d])
+				at++;
+			if (at < digits && radix[at] == boxes[b].target_stride[d])
+				continue;
+			if (digits == COPY_MAX_DIMS)
+				return 0;
+			memmove(radix + at + 1, radix + at, (digits - at) * sizeof *radix);
+			radix[at] = boxes[b].target_stride[d];
+			digits++;
+		}
+	}
+	if (digits == 0)
+		radix[digits++] = 1;
+	return digits;
+}
+
+/* Writes a box as ranges of digits; false where that is not exact (a digit would carry). */
+static bool
+box_to_digits(const struct strided_copy *box, const uint64_t *radix, unsigned digits,
+	uint64_t elements, struct box_digits *to)
+{
+	uint64_t left = box->target_offset;
+
+	for (unsigned i = 0; i < digits; i++) {
+		uint64_t size = (i == 0 ? elements : radix[i - 1]) / radix[i], extent = 1;
+
+		if ((i == 0 ? elements : radix[i - 1]) % radix[i] != 0)
+			return false;
+		for (unsigned d = 0; d < box->dims; d++)
+			if (box->target_stride[d] == radix[i])
+				extent *= box->extent[d];
+		to->low[i] = left / radix[i];
+		left %= radix[i];
+		if (extent > size || to->low[i] > size - extent)
+			return false;
+		to->high[i] = to->low[i] + extent;
+	}
+	return left == 0;
+}
+
+static bool
+boxes_meet(const struct box_digits *a, const struct box_digits *b, unsigned digits)
+{
+	for (unsigned i = 0; i < digits; i++)
+		if (a->high[i] <= b->low[i] || b->high[i] <= a->low[i])
+			return false;
+	return true;
+}
+
+bool
+plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements)
+{
+	uint64_t           radix[COPY_MAX_DIMS] = { 0 }, sum = 0;
+	unsigned           digits = collect_radix(boxes, count, radix);
+	struct box_digits *ranges = calloc(count + 1, sizeof *ranges);
+	bool               covers = ranges != NULL && digits > 0;
+
+	for (size_t b = 0; b < count && covers; b++) {
+		covers = box_to_digits(&boxes[b], radix, digits, elements, &ranges[b]);
+		for (size_t other = 0; other < b && covers; other++)
+			covers = !boxes_meet(&ranges[b], &ranges[other], digits);
+		sum += strided_copy_count(&boxes[b]);
+	}
+	free(ranges);
+	return covers && sum == elements;
+}
+
+/* ---- building --------------------------------------------------------------------- */
+
+struct builder {
+	struct plan        *plan;
+	const struct model *model;
+	struct strided_copy *boxes;     /* of the tensor at hand, by slice, before normalising */
+};
+
+static bool
+add_copy(struct builder *builder, size_t tensor, enum copy_action action,
+	const struct model_slice *slice, const struct strided_copy *box, struct error *err)
+{
+	struct plan_copy *copy = &builder->plan->copies[builder->plan->copy_count++];
+
+	*copy = (struct plan_copy){ *box, action, slice->shard, slice->view.storage, tensor };
+	builder->plan->replica_count += action == COPY_COMPARE;
+	if (!strided_copy_normalise(&copy->box)) {
+		error_set(err, ERROR_UNSUPPORTED, "stride",
+			"its elements overlap in their storage");
+		return error_in_tensor(err, builder->plan->tensors[tensor].name);
+	}
+	return true;
+}
+
+/* The slices and replicas that make one tensor, and the proof that they do. */
+static bool
+add_copies(struct builder *builder, size_t tensor, struct error *err)
+{
+	struct plan_tensor           *target = &builder->plan->tensors[tensor];
+	const struct model_parameter *whole = &builder->model->parameters[target->parameter];
+	const struct part_rule       *rule = rule_of(whole->role);
+	struct strided_copy           box;
+	size_t                        boxes = 0;
+
+	for (size_t i = 0; i < whole->slice_count; i++) {
+		if (!slice_to_box(builder->model, whole, rule, &whole->slices[i].view, i, &box))
+			continue;
+		if (!add_copy(builder, tensor, COPY_WRITE, &whole->slices[i], &box, err))
+			return false;
+		builder->boxes[boxes++] = box;
+	}
+	for (size_t i = 0; i < whole->replica_count; i++) {
+		const struct model_replica *replica = &whole->replicas[i];
+
+		if (slice_to_box(builder->model, whole, rule, &replica->piece.view, replica->slice,
+			&box)
+		    && !add_copy(builder, tensor, COPY_COMPARE, &replica->piece, &box, err))
+			return false;
+	}
+	if (!plan_covers(builder->boxes, boxes, target->bytes / dtype_size(target->dtype))) {
+		error_set(err, ERROR_INTERNAL, "plan",
+			"the plan does not write every element exactly once");
+		return error_in_tensor(err, target->name);
+	}
+	return true;
+}
+
+static int
+compare_copies(const void *a, const void *b)
+{
+	const struct plan_copy *x = a, *y = b;
+
+	if (x->shard != y->shard)
+		return x->shard < y->shard ? -1 : 1;
+	if (x->storage != y->storage)
+		return x->storage < y->storage ? -1 : 1;
+	if (x->box.source_offset != y->box.source_offset)
+		return x->box.source_offset < y->box.source_offset ? -1 : 1;
+	return x->tensor < y->tensor ? -1 : x->tensor > y->tensor;
+}
+
+static struct gpt2_sizes
+target_sizes(const struct model *model)
+{
+	const struct arguments *arguments = &model->arguments;
+
+	return (struct gpt2_sizes){ arguments->layers, arguments->hidden, arguments->ffn,
+		arguments->positions, arguments->vocabulary };
+}
+
+/* Names, shapes and dtypes of the target, laid out in the order of the file. */
+static bool
+lay_out_tensors(struct builder *builder, struct safetensors_tensor *file_tensors,
+	struct error *err)
+{
+	struct plan      *plan = builder->plan;
+	struct gpt2_sizes sizes = target_sizes(builder->model);
+
+	for (size_t i = 0; i < plan->tensor_count; i++) {
+		struct safetensors_tensor    *to = &file_tensors[i];
+		const struct model_parameter *from;
+		struct gpt2_tensor            tensor;
+
+		gpt2_names_tensor(&sizes, i, &tensor);
+		from = model_find(builder->model, part_rules[tensor.part].role, tensor.layer);
+		if (from == NULL) {
+			error_set(err, ERROR_CORRUPT, "missingkey", "the checkpoint has no %s",
+				dialect_roles[part_rules[tensor.part].role].name);
+			return error_in_tensor(err, tensor.name);
+		}
+		to->name = arena_copy(&plan->arena, tensor.name, strlen(tensor.name));
+		if (to->name == NULL)
+			return error_no_memory(err, sizeof tensor.name);
+		to->dtype = from->dtype;
+		to->rank = tensor.rank;
+		memcpy(to->shape, tensor.shape, sizeof tensor.shape);
+		plan->parameter_count += tensor.shape[0] * (tensor.rank > 1 ? tensor.shape[1] : 1);
+	}
+	return safetensors_lay_out(file_tensors, plan->tensor_count, &plan->header,
+		&plan->file_bytes, err);
+}
+
+/* Laying out has sorted the tensors: find again what each one comes from. */
+static bool
+take_layout(struct builder *builder, const struct safetensors_tensor *file_tensors,
+	struct error *err)
+{
+	struct plan      *plan = builder->plan;
+	struct gpt2_sizes sizes = target_sizes(builder->model);
+	size_t            found = 0;
+
+	for (size_t i = 0; i < plan->tensor_count; i++) {
+		struct plan_tensor *to = &plan->tensors[i];
+
+		text_format(to->name, sizeof to->name, "%s", file_tensors[i].name);
+		to->dtype = file_tensors[i].dtype;
+		to->rank = file_tensors[i].rank;
+		memcpy(to->shape, file_tensors[i].shape, sizeof to->shape);
+		to->offset = file_tensors[i].offset;
+		to->bytes = file_tensors[i].bytes;
+		plan->weight_bytes += to->bytes;
+	}
+	for (size_t i = 0; i < plan->tensor_count; i++) {
+		struct gpt2_tensor tensor;
+
+		gpt2_names_tensor(&sizes, i, &tensor);
+		for (size_t t = 0; t < plan->tensor_count; t++) {
+			if (strcmp(plan->tensors[t].name, tensor.name) != 0)
+				continue;
+			plan->tensors[t].parameter = (size_t)(model_find(builder->model,
+				part_rules[tensor.part].role, tensor.layer)
+				- builder->model->parameters);
+			found++;
+		}
+	}
+	return found == plan->tensor_count || error_set(err, ERROR_INTERNAL, "plan",
+		"%zu of %zu tensors were laid out", found, plan->tensor_count);
+}
+
+/* Every parameter of the model has a place in GPT-2, or it would be lost in silence. */
+static bool
+check_all_used(const struct plan *plan, const struct model *model, struct error *err)
+{
+	size_t slices = 0, padding_slices = 0;
+
+	for (size_t i = 0; i < model->count; i++) {
+		const struct model_parameter *parameter = &model->parameters[i];
+		const struct part_rule       *rule = rule_of(parameter->role);
+		struct strided_copy           box;
+
+		if (rule == NULL)
+			return error_set(err, ERROR_INTERNAL, "plan", "%s has no place in GPT-2",
+				dialect_roles[parameter->role].name);
+		slices += parameter->slice_count + parameter->replica_count;
+		for (size_t s = 0; s < parameter->slice_count; s++)
+			padding_slices += !slice_to_box(model, parameter, rule,
+				&parameter->slices[s].view, s, &box);
+		for (size_t r = 0; r < parameter->replica_count; r++)
+			padding_slices += !slice_to_box(model, parameter, rule,
+				&parameter->replicas[r].piece.view, parameter->replicas[r].slice, &box);
+	}
+	if (plan->copy_count + padding_slices != slices)
+		return error_set(err, ERROR_INTERNAL, "plan", "%zu of %zu slices are used",
+			plan->copy_count + padding_slices, slices);
+	return true;
+}
+
+static size_t
+count_slices(const struct model *model, size_t *most)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < model->count; i++) {
+		sum += model->parameters[i].slice_count + model->parameters[i].replica_count;
+		if (model->parameters[i].slice_count > *most)
+			*most = model->parameters[i].slice_count;
+	}
+	return sum;
+}
+
+static bool
+build(struct builder *builder, struct error *err)
+{
+	struct plan               *plan = builder->plan;
+	struct gpt2_sizes          sizes = target_sizes(builder->model);
+	size_t                     most = 1, slices = count_slices(builder->model, &most);
+	struct safetensors_tensor *file_tensors;
+
+	plan->tensor_count = gpt2_names_count(&sizes);
+	plan->padding_rows = builder->model->arguments.padded_vocabulary - sizes.vocab_size;
+	file_tensors = arena_take(&plan->arena, plan->tensor_count, sizeof *file_tensors);
+	plan->tensors = arena_take(&plan->arena, plan->tensor_count, sizeof *plan->tensors);
+	plan->copies = arena_take(&plan->arena, slices, sizeof *plan->copies);
+	builder->boxes = arena_take(&plan->arena, most, sizeof *builder->boxes);
+	if (file_tensors == NULL || plan->tensors == NULL || plan->copies == NULL
+	    || builder->boxes == NULL)
+		return error_no_memory(err, slices * sizeof *plan->copies);
+	if (!lay_out_tensors(builder, file_tensors, err)
+	    || !take_layout(builder, file_tensors, err))
+		return false;
+	for (size_t i = 0; i < plan->tensor_count; i++)
+		if (!add_copies(builder, i, err))
+			return false;
+	qsort(plan->copies, plan->copy_count, sizeof *plan->copies, compare_copies);
+	return check_all_used(plan, builder->model, err);
+}
+
+struct plan *
+plan_build(const struct model *model, struct error *err)
+{
+	struct builder builder = { .model = model };
+
+	if ((builder.plan = calloc(1, sizeof *builder.plan)) == NULL) {
+		error_no_memory(err, sizeof *builder.plan);
+		return NULL;
+	}
+	arena_init(&builder.plan->arena, PLAN_ARENA_BYTES);
+	if (!build(&builder, err)) {
+		plan_close(builder.plan);
+		return NULL;
+	}
+	return builder.plan;
+}
+
+size_t
+plan_copies_of(const struct plan *plan, size_t shard, size_t storage, size_t *first)
+{
+	size_t low = 0, high = plan->copy_count, count = 0;
+
+	while (low < high) {
+		size_t                  middle = low + (high - low) / 2;
+		const struct plan_copy *copy = &plan->copies[middle];
+
+		if (copy->shard < shard || (copy->shard == shard && copy->storage < storage))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*first = low;
+	while (low + count < plan->copy_count && plan->copies[low + count].shard == shard
+	       && plan->copies[low + count].storage == storage)
+		count++;
+	return count;
+}
+
+void
+plan_close(struct plan *plan)
+{
+	if (plan == NULL)
+		return;
+	text_free(&plan->header);
+	arena_fini(&plan->arena);
+	free(plan);
+}

@@ -1,0 +1,312 @@
+#include "plan/scatter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PANEL_BYTES   ((size_t)16 << 20)
+#define PANEL_COUNT   2
+#define COMPARE_BYTES ((size_t)64 << 10)
+
+/* Linear indexes [first, last) of a copy, which form one box, and their image. */
+struct panel {
+	const struct plan_copy *copy;   /* NULL: free */
+	uint64_t                first, last, done;
+	struct strided_copy     box;            /* in the target */
+	struct strided_copy     to_image;       /* the whole copy, its target being the image */
+	uint64_t                image_stride[COPY_MAX_DIMS], run;
+	unsigned char          *image;          /* kept for the next panel */
+};
+
+struct scatter {
+	const struct plan  *plan;
+	struct output_file *file;
+	struct drift       *drifts;             /* by tensor */
+	uint64_t            elements_done, elements_planned;
+	struct panel        panels[PANEL_COUNT];
+	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with */
+	size_t              shard, storage, first_copy, copy_count;     /* the last looked up */
+};
+
+struct scatter *
+scatter_open(const struct plan *plan, struct output_file *file, struct error *err)
+{
+	struct scatter *scatter = calloc(1, sizeof *scatter);
+
+	if (scatter != NULL)
+		scatter->drifts = calloc(plan->tensor_count, sizeof *scatter->drifts);
+	if (scatter == NULL || scatter->drifts == NULL) {
+		scatter_close(scatter);
+		error_no_memory(err, plan->tensor_count * sizeof *scatter->drifts);
+		return NULL;
+	}
+	scatter->plan = plan;
+	scatter->file = file;
+	scatter->shard = SIZE_MAX;
+	for (size_t i = 0; i < plan->copy_count; i++)
+		scatter->elements_planned += strided_copy_count(&plan->copies[i].box);
+	return scatter;
+}
+
+static enum dtype
+copy_dtype(const struct scatter *scatter, const struct plan_copy *copy)
+{
+	return scatter->plan->tensors[copy->tensor].dtype;
+}
+
+/* ---- to the target ---------------------------------------------------------------- */
+
+static bool
+compare_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset,
+	const unsigned char *bytes, size_t count, struct error *err)
+{
+	enum dtype dtype = copy_dtype(scatter, copy);
+
+	while (count > 0) {
+		size_t step = count < COMPARE_BYTES ? count : COMPARE_BYTES;
+
+		if (!output_file_read(scatter->file, copy->tensor, offset, scatter->used, step, err))
+			return false;
+		drift_add(&scatter->drifts[copy->tensor], dtype, scatter->used, bytes,
+			step / dtype_size(dtype), copy->shard);
+		bytes += step;
+		offset += step;
+		count -= step;
+	}
+	return true;
+}
+
+/* `count` elements that lie side by side in the target, from its element `target` on. */
+static bool
+put_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t target,
+	const unsigned char *bytes, uint64_t count, struct error *err)
+{
+	size_t size = dtype_size(copy_dtype(scatter, copy));
+
+	scatter->elements_done += count;
+	if (copy->action == COPY_COMPARE)
+		return compare_run(scatter, copy, target * size, bytes, count * size, err);
+	return output_file_write(scatter->file, copy->tensor, target * size, bytes, count * size,
+		err);
+}
+
+static bool
+put_image(struct scatter *scatter, const struct plan_copy *copy, const struct strided_copy *box,
+	const uint64_t *image_stride, uint64_t run, const unsigned char *image, struct error *err)
+{
+	uint64_t count = strided_copy_count(box);
+	size_t   size = dtype_size(copy_dtype(scatter, copy));
+
+	for (uint64_t at = 0; at < count; at += run)
+		if (!put_run(scatter, copy, strided_copy_image_target(box, image_stride, at),
+			image + at * size, run, err))
+			return false;
+	return true;
+}
+
+/* ---- panels ----------------------------------------------------------------------- */
+
+/*
+ * The end of the panel that begins at linear index `first`: as far as one box goes that fits
+ * an image of `room` bytes.  `first` itself where not even one index fits.
+ */
+static uint64_t
+panel_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t room)
+{
+	uint64_t steps = strided_copy_steps(copy), inside = 1;
+	uint64_t per_step = strided_copy_count(copy) / steps * size;    /* of stride-0 dims */
+	unsigned dims = copy->dims;
+
+	if (per_step > room)
+		return first;
+	while (dims > 0 && copy->source_stride[dims - 1] == 0)
+		dims--;
+	while (dims > 0) {
+		uint64_t extent = copy->extent[dims - 1], whole = inside * extent;
+		uint64_t fit = room / (inside * per_step), left = extent - first / inside % extent;
+
+		if (first % whole != 0 || whole * per_step > room)
+			return first + (fit < left ? fit : left) * inside;
+		inside = whole;
+		dims--;
+	}
+	return first + inside;
+}
+
+static struct panel *
+find_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t index)
+{
+	for (unsigned i = 0; i < PANEL_COUNT; i++) {
+		struct panel *panel = &scatter->panels[i];
+		if (panel->copy == copy && panel->first <= index && index < panel->last)
+			return panel;
+	}
+	return NULL;
+}
+
+/* A new panel that begins at `first`; NULL when there is none to be had. */
+static struct panel *
+start_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t first)
+{
+	uint64_t      last = panel_end(&copy->box, first,
+		dtype_size(copy_dtype(scatter, copy)), PANEL_BYTES), at = first;
+	struct panel *panel = NULL;
+	struct strided_copy corner;
+
+	for (unsigned i = 0; i < PANEL_COUNT && panel == NULL; i++)
+		if (scatter->panels[i].copy == NULL)
+			panel = &scatter->panels[i];
+	if (panel == NULL || last == first)
+		return NULL;
+	if (panel->image == NULL && (panel->image = malloc(PANEL_BYTES)) == NULL)
+		return NULL;
+	panel->copy = copy;
+	panel->first = first;
+	panel->last = last;
+	panel->done = 0;
+	strided_copy_next_box(&copy->box, &at, last, &panel->box);
+	panel->run = strided_copy_image(&panel->box, panel->image_stride);
+	/* The same indexes, counted in the image: its offset is such that the panel's first
+	 * element comes to 0 (arithmetic modulo 2^64). */
+	panel->to_image = copy->box;
+	memcpy(panel->to_image.target_stride, panel->image_stride, sizeof panel->image_stride);
+	panel->to_image.target_offset = 0;
+	at = first;
+	strided_copy_next_box(&panel->to_image, &at, last, &corner);
+	panel->to_image.target_offset = 0 - corner.target_offset;
+	return panel;
+}
+
+/* Moves indexes [*first, last) of the panel's copy, or those of them in the panel. */
+static bool
+fill_panel(struct scatter *scatter, struct panel *panel, uint64_t *first, uint64_t last,
+	uint64_t source_start, const unsigned char *bytes, struct error *err)
+{
+	size_t size = dtype_size(copy_dtype(scatter, panel->copy));
+
+	if (last > panel->last)
+		last = panel->last;
+	panel->done += last - *first;
+	while (*first < last) {
+		struct strided_copy box;
+
+		strided_copy_next_box(&panel->to_image, first, last, &box);
+		box.source_offset -= source_start;
+		strided_copy_run(&box, bytes, panel->image, size);
+	}
+	if (panel->done < panel->last - panel->first)
+		return true;
+	if (!put_image(scatter, panel->copy, &panel->box, panel->image_stride, panel->run,
+		panel->image, err))
+		return false;
+	panel->copy = NULL;
+	return true;
+}
+
+/* No panel is free: one box at a time, straight to the target, run by run. */
+static bool
+put_box(struct scatter *scatter, const struct plan_copy *copy, uint64_t *first, uint64_t last,
+	uint64_t source_start, const unsigned char *bytes, struct error *err)
+{
+	uint64_t            image_stride[COPY_MAX_DIMS], run;
+	size_t              size = dtype_size(copy_dtype(scatter, copy));
+	struct strided_copy box, to_image;
+	unsigned char      *image;
+	bool                put;
+
+	strided_copy_next_box(&copy->box, first, last, &box);
+	if (strided_copy_count(&box) * size > PANEL_BYTES)
+		return error_set(err, ERROR_UNSUPPORTED, "stride",
+			"an expanded view of more than 16 MiB");
+	if ((image = malloc(strided_copy_count(&box) * size)) == NULL)
+		return error_no_memory(err, strided_copy_count(&box) * size);
+	run = strided_copy_image(&box, image_stride);
+	to_image = box;
+	to_image.source_offset -= source_start;
+	to_image.target_offset = 0;
+	memcpy(to_image.target_stride, image_stride, sizeof image_stride);
+	strided_copy_run(&to_image, bytes, image, size);
+	put = put_image(scatter, copy, &box, image_stride, run, image, err);
+	free(image);
+	return put;
+}
+
+/* ---- from the storages ------------------------------------------------------------ */
+
+static bool
+is_line(const struct strided_copy *box)
+{
+	return box->dims == 0
+		|| (box->dims == 1 && box->source_stride[0] == 1 && box->target_stride[0] == 1);
+}
+
+static bool
+carry_out(struct scatter *scatter, const struct plan_copy *copy, uint64_t byte_offset,
+	const unsigned char *bytes, size_t count, struct error *err)
+{
+	size_t   size = dtype_size(copy_dtype(scatter, copy));
+	uint64_t start = byte_offset / size;
+	uint64_t first = strided_copy_rank(&copy->box, start);
+	uint64_t last = strided_copy_rank(&copy->box, start + count / size);
+
+	if (first == last)
+		return true;
+	if (is_line(&copy->box))
+		return put_run(scatter, copy, copy->box.target_offset + first,
+			bytes + (copy->box.source_offset + first - start) * size, last - first, err);
+	while (first < last) {
+		struct panel *panel = find_panel(scatter, copy, first);
+
+		if (panel == NULL)
+			panel = start_panel(scatter, copy, first);
+		if (!(panel != NULL ? fill_panel(scatter, panel, &first, last, start, bytes, err)
+			: put_box(scatter, copy, &first, last, start, bytes, err)))
+			return false;
+	}
+	return true;
+}
+
+bool
+scatter_bytes(struct scatter *scatter, size_t shard, size_t storage, uint64_t byte_offset,
+	const unsigned char *bytes, size_t count, struct error *err)
+{
+	if (scatter->shard != shard || scatter->storage != storage) {
+		scatter->shard = shard;
+		scatter->storage = storage;
+		scatter->copy_count = plan_copies_of(scatter->plan, shard, storage,
+			&scatter->first_copy);
+	}
+	for (size_t i = 0; i < scatter->copy_count; i++) {
+		const struct plan_copy *copy = &scatter->plan->copies[scatter->first_copy + i];
+
+		if (!carry_out(scatter, copy, byte_offset, bytes, count, err))
+			return error_in_tensor(err, scatter->plan->tensors[copy->tensor].name);
+	}
+	return true;
+}
+
+bool
+scatter_finish(struct scatter *scatter, struct error *err)
+{
+	return scatter->elements_done == scatter->elements_planned
+		|| error_set(err, ERROR_INTERNAL, "incomplete",
+			"%llu of %llu elements were carried out",
+			(unsigned long long)scatter->elements_done,
+			(unsigned long long)scatter->elements_planned);
+}
+
+const struct drift *
+scatter_drift(const struct scatter *scatter, size_t tensor)
+{
+	return &scatter->drifts[tensor];
+}
+
+void
+scatter_close(struct scatter *scatter)
+{
+	if (scatter == NULL)
+		return;
+	for (unsigned i = 0; i < PANEL_COUNT; i++)
+		free(scatter->panels[i].image);
+	free(scatter->drifts);
+	free(scatter);
+}
