@@ -1,45 +1,107 @@
-# make            build the program and the library
+# make            build the program
 # make demo       install what is missing, build, convert the bundled checkpoint, show it
 # make check      install what is missing, build, run all tests
-# make help       all targets
+# make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help demo check unit cli convert forward asan bench install uninstall clean packages
+.PHONY: all help packages demo check tests asan bench install uninstall clean
 
 all:
 
 PREFIX  = /usr/local
 BUILD   = build
 CFLAGS  = -O2 -g
-AR      = ar
-DEPS    = libzip zlib libcjson libcrypto
 WERROR  =
 
 M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fvisibility=hidden \
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes \
-  $(if $(WERROR),-Werror)
-M2H_LDLIBS = -lzip -lz -lcjson -lcrypto -ldeflate -lm -pthread
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes $(if $(WERROR),-Werror)
+M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
+
+# What the build needs: header, and the Debian package that has it.
+NEEDED  = zip.h=libzip-dev zlib.h=zlib1g-dev libdeflate.h=libdeflate-dev \
+  cjson/cJSON.h=libcjson-dev openssl/evp.h=libssl-dev
 
 LIB     := $(BUILD)/libmegatron2hf.a
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard src/*/*.c))))
-CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cli/*.c) src/main.c))
+CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cli/*.c)))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
+READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 
 all: $(BUILD)/megatron2hf
 
-$(BUILD)/megatron2hf: $(CLI_OBJ) $(LIB)
-$(UNIT): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/src/cli/options.o $(LIB)
-$(BUILD)/megatron2hf $(UNIT):
+$(BUILD)/tests/%.o: M2H_CFLAGS += -Itests
+
+$(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
+$(UNIT): %: %.o $(CLI_OBJ) $(LIB)
+$(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
+$(READERS): %: %.o $(WEIGHTS)
+$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS):
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c Makefile
+$(BUILD)/%.o: %.c Makefile | $(BUILD)/needed
 	@mkdir -p $(@D)
 	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Names every missing package at once, instead of one header at a time.
+$(BUILD)/needed:
+	@mkdir -p $(@D); missing=; for need in $(NEEDED); do \
+	  echo "#include <$${need%=*}>" | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 || \
+	    missing="$$missing $${need#*=}"; done; \
+	  if [ -n "$$missing" ]; then echo "missing:$$missing"; \
+	    echo "install them with: make packages"; exit 1; fi; touch $@
+
+packages:
+	@sh tests/bootstrap.sh build
+
+demo:
+	@sh tests/bootstrap.sh build
+	@$(MAKE) --no-print-directory -s all
+	@sh tests/demo.sh $(BUILD)/megatron2hf
+
+check:
+	@sh tests/bootstrap.sh test
+	@$(MAKE) --no-print-directory -s tests
+
+# The tests by themselves, for a machine that has what they need.
+tests: all $(UNIT) $(READERS)
+	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
+
+asan:
+	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
+	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+bench: all $(BENCH)
+	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BUILD)/megatron2hf $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/megatron2hf.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/megatron2hf $(DESTDIR)$(PREFIX)/share/man/man1/megatron2hf.1
 
 clean:
 	rm -rf $(BUILD)
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d)
+help:
+	@echo "make             build $(BUILD)/megatron2hf"
+	@echo "make packages    install what the build needs (Debian)"
+	@echo "make demo        packages, build, convert the bundled checkpoint, show the result"
+	@echo "make check       packages, build, all tests"
+	@echo "make tests       all tests, nothing installed"
+	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
+	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"
+	@echo "make uninstall   remove them"
+	@echo "make clean       remove $(BUILD)"
+	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR, WERROR=1"
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(UNIT:=.d) $(READERS:=.d) \
+  $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

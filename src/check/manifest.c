@@ -1,0 +1,203 @@
+#include "check/manifest.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+void
+manifest_container(const struct shards *shards, char *to, size_t size)
+{
+	text_format(to, size, "%s%s", torch_file_form_name(shards->items[0].torch),
+		!shards->in_zip ? "" : shards->zip_deflated ? " in a zip (deflated)"
+		: " in a zip (stored)");
+}
+
+static void
+write_text(struct json_writer *w, const char *key, const char *value)
+{
+	json_write_key(w, key);
+	json_write_string(w, value);
+}
+
+static void
+write_number(struct json_writer *w, const char *key, uint64_t value)
+{
+	json_write_key(w, key);
+	json_write_u64(w, value);
+}
+
+static void
+write_file(struct json_writer *w, const struct manifest_file *file)
+{
+	write_text(w, "name", file->name);
+	write_number(w, "bytes", file->bytes);
+	write_text(w, "sha256", file->sha256);
+	if (file->git_blob[0] != '\0')
+		write_text(w, "git_blob_sha1", file->git_blob);
+}
+
+static void
+write_inputs(struct json_writer *w, const struct manifest *manifest)
+{
+	json_write_key(w, "inputs");
+	json_open(w, '[');
+	for (size_t i = 0; i < manifest->input_count; i++) {
+		json_open(w, '{');
+		write_file(w, &manifest->inputs[i]);
+		json_write_key(w, "shards");
+		json_open(w, '[');
+		for (size_t s = 0; s < manifest->shards->count; s++)
+			if (manifest->shards->items[s].input == i)
+				json_write_string(w, manifest->shards->items[s].name);
+		json_close(w, ']');
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+write_layout(struct json_writer *w, const struct manifest *manifest)
+{
+	const struct model *model = manifest->model;
+	char                container[128];
+
+	manifest_container(manifest->shards, container, sizeof container);
+	json_write_key(w, "layout");
+	json_open(w, '{');
+	write_text(w, "dialect", dialect_name(model->dialect));
+	write_text(w, "container", container);
+	write_text(w, "folder", manifest->shards->iteration);
+	write_text(w, "checkpoint_version", model->version_label);
+	write_number(w, "tensor_parallel_size", manifest->shards->tensor_size);
+	write_number(w, "pipeline_parallel_size", manifest->shards->pipeline_size);
+	write_number(w, "qkv_layout", (uint64_t)model->qkv_layout);
+	json_close(w, '}');
+}
+
+static void
+write_log(struct json_writer *w, const struct decision_log *log)
+{
+	json_write_key(w, "decisions");
+	json_open(w, '[');
+	for (size_t i = 0; i < log->decision_count; i++) {
+		json_open(w, '{');
+		write_text(w, "key", log->decisions[i].key);
+		write_text(w, "value", log->decisions[i].value);
+		write_text(w, "source", log->decisions[i].source);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+	json_write_key(w, "notes");
+	json_open(w, '[');
+	for (size_t i = 0; i < log->note_count; i++) {
+		json_open(w, '{');
+		write_text(w, "level", log->notes[i].level == NOTE_WARNING ? "warning" : "note");
+		write_text(w, "code", log->notes[i].slug);
+		write_text(w, "text", log->notes[i].text);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+write_counts(struct json_writer *w, const struct manifest *manifest)
+{
+	const struct plan *plan = manifest->plan;
+
+	json_write_key(w, "counts");
+	json_open(w, '{');
+	write_number(w, "tensors", plan->tensor_count);
+	write_number(w, "parameters", plan->parameter_count);
+	write_number(w, "stored_parameters", manifest->model->parameter_count);
+	write_number(w, "slices_copied", plan->copy_count - plan->replica_count);
+	write_number(w, "replicas_compared", plan->replica_count);
+	write_number(w, "padding_rows_left_out", plan->padding_rows);
+	json_close(w, '}');
+	json_write_key(w, "dropped");
+	json_open(w, '[');
+	for (size_t i = 0; i < manifest->model->dropped_count; i++) {
+		json_open(w, '{');
+		write_text(w, "what", manifest->model->dropped[i].what);
+		write_text(w, "reason", manifest->model->dropped[i].reason);
+		write_number(w, "bytes", manifest->model->dropped[i].bytes);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+/* The Megatron parameter a tensor comes from: its role, with the layer where it has one. */
+static void
+write_origin(struct json_writer *w, const struct manifest *manifest,
+	const struct model_parameter *from)
+{
+	const struct role_facts *facts = &dialect_roles[from->role];
+	char                     name[128];
+
+	if (facts->per_layer)
+		text_format(name, sizeof name, "layers.%u.%s", from->layer, facts->name);
+	else
+		text_format(name, sizeof name, "%s", facts->name);
+	json_write_key(w, "from");
+	json_open(w, '{');
+	write_text(w, "parameter", name);
+	json_write_key(w, "shards");
+	json_open(w, '[');
+	for (size_t i = 0; i < from->slice_count; i++)
+		json_write_string(w, manifest->shards->items[from->slices[i].shard].name);
+	json_close(w, ']');
+	json_close(w, '}');
+}
+
+static void
+write_tensors(struct json_writer *w, const struct manifest *manifest)
+{
+	json_write_key(w, "tensors");
+	json_open(w, '[');
+	for (size_t i = 0; i < manifest->plan->tensor_count; i++) {
+		const struct plan_tensor *tensor = &manifest->plan->tensors[i];
+
+		json_open(w, '{');
+		write_text(w, "name", tensor->name);
+		write_text(w, "dtype", dtype_safetensors_name(tensor->dtype));
+		json_write_key(w, "shape");
+		json_open(w, '[');
+		for (unsigned d = 0; d < tensor->rank; d++)
+			json_write_u64(w, tensor->shape[d]);
+		json_close(w, ']');
+		write_text(w, "file", manifest->weights_name);
+		write_number(w, "offset", tensor->offset);
+		write_number(w, "bytes", tensor->bytes);
+		write_origin(w, manifest, &manifest->model->parameters[tensor->parameter]);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+void
+manifest_write(const struct manifest *manifest, struct text *to)
+{
+	struct json_writer w = { .to = to, .indent = 2 };
+
+	json_open(&w, '{');
+	write_text(&w, "schema", "megatron2hf.conversion/1");
+	json_write_key(&w, "tool");
+	json_open(&w, '{');
+	write_text(&w, "name", "megatron2hf");
+	write_text(&w, "version", manifest->tool_version);
+	json_close(&w, '}');
+	write_inputs(&w, manifest);
+	write_layout(&w, manifest);
+	write_log(&w, manifest->log);
+	write_counts(&w, manifest);
+	json_write_key(&w, "outputs");
+	json_open(&w, '[');
+	for (size_t i = 0; i < manifest->output_count; i++) {
+		json_open(&w, '{');
+		write_file(&w, &manifest->outputs[i]);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	write_tensors(&w, manifest);
+	json_close(&w, '}');
+	text_add(to, "\n");
+}

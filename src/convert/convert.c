@@ -1,0 +1,426 @@
+#include "base/signals.h"
+#include "base/staging.h"
+#include "base/workers.h"
+#include "check/manifest.h"
+#include "convert/answer.h"
+#include "convert/destination.h"
+#include "convert/expected_digest.h"
+#include "convert/output_directory.h"
+#include "gpt2/tokenizer.h"
+#include "plan/execute.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
+#define GROSS_DRIFT        0.01         /* of the parameter's norm: shards of different runs */
+#define SPARE_PERCENT      1            /* of free space, beside what is written */
+
+struct conversion {
+	struct m2h_conversion             result;       /* first: what the caller holds */
+	struct answer                     answer;
+	const struct m2h_convert_options *options;
+	struct expected_digest            expected;
+	struct shards                    *shards;
+	struct model                     *model;
+	struct plan                      *plan;
+	struct staging                   *staging;
+	struct output_directory           directory;
+	struct execute_result             executed;
+	struct manifest_file             *inputs;
+};
+
+/* ---- finding out ------------------------------------------------------------------ */
+
+static void
+forget_source(struct conversion *conversion)
+{
+	plan_close(conversion->plan);
+	model_close(conversion->model);
+	shards_close(conversion->shards);
+	conversion->plan = NULL;
+	conversion->model = NULL;
+	conversion->shards = NULL;
+}
+
+/* Shards, model and plan: everything that is known before a byte moves. */
+static bool
+open_source(struct conversion *conversion, bool indexed, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	struct decision_log              *log = &conversion->answer.log;
+	char                              parent[4096];
+	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
+		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
+		.indexed = indexed };
+	struct model_options              model_options = { options->attention_heads,
+		options->vocab_size, 0 };
+
+	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
+		return false;
+	return expected_digest_covers(&conversion->expected, conversion->shards, err)
+		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
+			!= NULL
+		&& (conversion->plan = plan_build(conversion->model, err)) != NULL;
+}
+
+/* ---- replicas --------------------------------------------------------------------- */
+
+/* ‖used - replica‖ relative to ‖used‖, from what was written. */
+static bool
+relative_drift(struct conversion *conversion, int fd, size_t tensor, double *relative,
+	struct error *err)
+{
+	const struct plan_tensor *target = &conversion->plan->tensors[tensor];
+	double                    norm;
+
+	if (!output_directory_square_sum(fd, target->offset, target->bytes, target->dtype, &norm,
+		err))
+		return false;
+	*relative = sqrt(conversion->executed.drifts[tensor].square_sum)
+		/ (norm > 0 ? sqrt(norm) : 1);
+	return true;
+}
+
+/* Copies of one parameter in several ranks should be the same bits; slight drift happened
+ * in real training runs and rank 0 is taken, gross drift means shards of different runs. */
+static bool
+judge_drift(struct conversion *conversion, int fd, struct error *err)
+{
+	for (size_t i = 0; i < conversion->plan->tensor_count; i++) {
+		const struct drift *drift = &conversion->executed.drifts[i];
+		const char         *name = conversion->plan->tensors[i].name;
+		const char         *shard = conversion->shards->items[drift->shard].name;
+		double              relative;
+
+		if (drift->elements == 0)
+			continue;
+		if (!relative_drift(conversion, fd, i, &relative, err))
+			return false;
+		if (!(relative <= GROSS_DRIFT)) {
+			error_set(err, ERROR_CORRUPT, "replicated", "%s holds another copy of it: %"
+				PRIu64 " elements differ, by %.3g at most, %.3g of its norm (at most %g is "
+				"drift): shards of different runs?", shard, drift->elements,
+				drift->largest, relative, GROSS_DRIFT);
+			return error_in_tensor(err, name);
+		}
+		decision_log_note(&conversion->answer.log, NOTE_WARNING, "replicated",
+			"%s: the copy in %s differs in %" PRIu64 " elements, by %.3g at most; the "
+			"first rank's is used", name, shard, drift->elements, drift->largest);
+	}
+	return true;
+}
+
+/* A rank's file copied in the place of another would pass every other check. */
+static bool
+check_no_copies(struct conversion *conversion, struct error *err)
+{
+	for (size_t i = 0; i < conversion->shards->input_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(conversion->executed.input_sha256[i],
+				conversion->executed.input_sha256[j]) != 0)
+				continue;
+			error_set(err, ERROR_CORRUPT, "dupshard",
+				"byte for byte the same as %s: a copy in the place of a shard",
+				conversion->shards->inputs[j]->name);
+			return error_in_file(err, conversion->shards->inputs[i]->name);
+		}
+	}
+	return true;
+}
+
+/* ---- weights ---------------------------------------------------------------------- */
+
+static void
+on_progress(void *context, uint64_t done, uint64_t total)
+{
+	const struct m2h_convert_options *options = context;
+
+	options->progress(options->progress_context, M2H_CONVERTING, done, total);
+}
+
+static bool
+check_inputs(struct conversion *conversion, struct error *err)
+{
+	for (size_t i = 0; i < conversion->shards->input_count; i++)
+		if (!expected_digest_check(&conversion->expected, conversion->shards, i,
+			conversion->executed.input_sha256[i], err))
+			return false;
+	return check_no_copies(conversion, err);
+}
+
+static bool
+write_weights(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	struct execute_options            run = {
+		.threads = options->threads != 0 ? options->threads : workers_allowed_cores(),
+		.progress = options->progress != NULL ? on_progress : NULL,
+		.context = (void *)options,
+	};
+	int fd = staging_create(conversion->staging, OUTPUT_WEIGHTS, conversion->plan->file_bytes,
+		err);
+
+	if (fd < 0)
+		return false;
+	if (!execute_plan(conversion->shards, conversion->plan, fd, &run, &conversion->executed,
+		err))
+		return false;
+	if (!check_inputs(conversion, err) || !judge_drift(conversion, fd, err))
+		return false;
+	return output_directory_add_weights(&conversion->directory, conversion->plan->file_bytes,
+		conversion->executed.output_sha256, err);
+}
+
+/* ---- the rest of the directory ---------------------------------------------------- */
+
+static bool
+write_furniture(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const struct arguments           *arguments = &conversion->model->arguments;
+	bool                              wants_tokenizer = options->tokenizer == NULL
+		|| strcmp(options->tokenizer, "none") != 0;
+
+	if (!output_directory_add_config(&conversion->directory, arguments, err))
+		return false;
+	if (!wants_tokenizer)
+		return true;
+	if (arguments->is_gpt2_vocabulary)
+		return output_directory_add_tokenizer(&conversion->directory, arguments->positions,
+			err);
+	decision_log_note(&conversion->answer.log, NOTE_NOTE, "no-tokenizer",
+		"no tokenizer files: the vocabulary is not known to be GPT-2's");
+	return true;
+}
+
+static bool
+take_inputs(struct conversion *conversion, struct error *err)
+{
+	const struct shards *shards = conversion->shards;
+
+	conversion->inputs = answer_take(&conversion->answer, shards->input_count,
+		sizeof *conversion->inputs);
+	if (conversion->inputs == NULL)
+		return error_no_memory(err, shards->input_count * sizeof *conversion->inputs);
+	for (size_t i = 0; i < shards->input_count; i++) {
+		char name[256];
+
+		text_base_name(name, sizeof name, shards->inputs[i]->name);
+		conversion->inputs[i].name = answer_text(&conversion->answer, name);
+		conversion->inputs[i].bytes = shards->inputs[i]->size;
+		if (conversion->executed.input_sha256 != NULL)
+			memcpy(conversion->inputs[i].sha256, conversion->executed.input_sha256[i],
+				DIGEST_HEX_SIZE);
+	}
+	return true;
+}
+
+static bool
+write_manifest(struct conversion *conversion, struct error *err)
+{
+	struct manifest manifest = {
+		.tool_version = M2H_VERSION, .shards = conversion->shards,
+		.model = conversion->model, .plan = conversion->plan,
+		.log = &conversion->answer.log, .weights_name = OUTPUT_WEIGHTS,
+		.inputs = conversion->inputs, .input_count = conversion->shards->input_count,
+	};
+	struct text text = { 0 };
+	bool        done;
+
+	output_directory_sort(&conversion->directory);
+	manifest.outputs = conversion->directory.files;
+	manifest.output_count = conversion->directory.count;
+	manifest_write(&manifest, &text);
+	done = output_directory_add(&conversion->directory, "conversion.json", &text, err);
+	text_free(&text);
+	return done && output_directory_add_sums(&conversion->directory, err);
+}
+
+/* ---- all of it -------------------------------------------------------------------- */
+
+static bool
+check_space(struct conversion *conversion, struct error *err)
+{
+	uint64_t needed = conversion->plan->file_bytes + OUTPUT_FURNITURE_BYTES;
+	uint64_t free_bytes = staging_free_bytes(conversion->options->destination);
+	char     shown_needed[TEXT_NUMBER_SIZE], shown_free[TEXT_NUMBER_SIZE];
+
+	needed += needed / 100 * SPARE_PERCENT;
+	conversion->result.free_bytes = free_bytes != UINT64_MAX ? free_bytes : 0;
+	if (free_bytes >= needed)
+		return true;
+	return error_set(err, ERROR_NO_OUTPUT, "enospcstart",
+		"the result needs %s, %s are free where '%s' would be",
+		text_byte_count(shown_needed, needed), text_byte_count(shown_free, free_bytes),
+		conversion->options->destination);
+}
+
+static bool
+write_directory(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+
+	conversion->staging = staging_open(options->destination, options->replace, err);
+	if (conversion->staging == NULL)
+		return false;
+	conversion->directory.staging = conversion->staging;
+	if (!write_weights(conversion, err) || !write_furniture(conversion, err)
+	    || !take_inputs(conversion, err) || !write_manifest(conversion, err))
+		return false;
+	if (options->progress != NULL)
+		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
+	return staging_sync(conversion->staging, err) && signals_go_on(err)
+		&& staging_publish(conversion->staging, err);
+}
+
+/* What would be written, with its sizes; digests are not known. */
+static bool
+plan_directory(struct conversion *conversion, struct error *err)
+{
+	return output_directory_add_weights(&conversion->directory,
+			conversion->plan->file_bytes, "", err)
+		&& write_furniture(conversion, err) && take_inputs(conversion, err)
+		&& write_manifest(conversion, err);
+}
+
+static bool
+check_options(const struct m2h_convert_options *options, struct error *err)
+{
+	if (options->source == NULL || options->source[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "no checkpoint was named");
+	if (options->destination == NULL || options->destination[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "no output directory was named");
+	if (options->tokenizer != NULL && strcmp(options->tokenizer, "auto") != 0
+	    && strcmp(options->tokenizer, "none") != 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"the tokenizer is 'auto' or 'none', not '%s'", options->tokenizer);
+	return true;
+}
+
+static bool
+run_attempt(struct conversion *conversion, bool indexed, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+
+	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
+		return false;
+	conversion->result.memory_bytes = execute_memory_bound();
+	return options->dry_run ? plan_directory(conversion, err)
+		: write_directory(conversion, err);
+}
+
+static bool
+run(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	bool                              done;
+
+	if (!check_options(options, err)
+	    || !expected_digest_open(&conversion->expected, options->sha256, err)
+	    || !destination_check(options->destination, options->source, options->replace, err))
+		return false;
+	done = run_attempt(conversion, false, err);
+	/* A zip inside a deflated member that cannot be read in one pass after all. */
+	if (!done && strcmp(err->slug, "walk") == 0) {
+		staging_close(conversion->staging);
+		conversion->staging = NULL;
+		conversion->directory = (struct output_directory){ 0 };
+		forget_source(conversion);
+		decision_log_fini(&conversion->answer.log);
+		decision_log_init(&conversion->answer.log);
+		done = run_attempt(conversion, true, err);
+	}
+	if (!done)
+		expected_digest_explain(&conversion->expected, options->source, err);
+	return done;
+}
+
+/* ---- the answer ------------------------------------------------------------------- */
+
+static void
+answer_outputs(struct conversion *conversion)
+{
+	const struct output_directory *directory = &conversion->directory;
+	struct m2h_file               *files = answer_take(&conversion->answer, directory->count,
+		sizeof *files);
+
+	if (files == NULL)
+		return;
+	for (size_t i = 0; i < directory->count; i++) {
+		files[i].name = answer_text(&conversion->answer, directory->files[i].name);
+		files[i].member = "";
+		files[i].bytes = directory->files[i].bytes;
+		memcpy(files[i].sha256, directory->files[i].sha256, sizeof files[i].sha256);
+		memcpy(files[i].git_sha1, directory->files[i].git_blob, sizeof files[i].git_sha1);
+	}
+	conversion->result.outputs = files;
+	conversion->result.output_count = directory->count;
+}
+
+static void
+answer_conversion(struct conversion *conversion, bool done, const struct error *err)
+{
+	struct m2h_conversion *result = &conversion->result;
+	struct answer         *answer = &conversion->answer;
+	struct m2h_file       *inputs;
+
+	result->status = done ? M2H_OK : answer_status(err);
+	answer_error(answer, err, &result->error);
+	answer_decisions(answer, &result->decisions, &result->decision_count);
+	answer_notes(answer, &result->notes, &result->note_count);
+	if (conversion->shards != NULL
+	    && (inputs = answer_inputs(answer, conversion->shards)) != NULL) {
+		for (size_t i = 0; i < conversion->shards->input_count; i++)
+			if (conversion->executed.input_sha256 != NULL)
+				memcpy(inputs[i].sha256, conversion->executed.input_sha256[i],
+					sizeof inputs[i].sha256);
+		result->inputs = inputs;
+		result->input_count = conversion->shards->input_count;
+	}
+	if (conversion->model != NULL) {
+		answer_model(answer, conversion->shards, conversion->model, &result->model);
+		answer_dropped(answer, conversion->model, &result->dropped, &result->dropped_count);
+	}
+	if (conversion->plan != NULL) {
+		result->tensors = conversion->plan->tensor_count;
+		result->copies = conversion->plan->copy_count;
+		result->replicas = conversion->plan->replica_count;
+		result->output_bytes = conversion->plan->weight_bytes;
+	}
+	if (done)
+		answer_outputs(conversion);
+}
+
+struct m2h_conversion *
+m2h_convert(const struct m2h_convert_options *options)
+{
+	struct conversion *conversion = calloc(1, sizeof *conversion);
+	struct error       err = { 0 };
+	bool               done;
+
+	if (conversion == NULL)
+		return NULL;
+	conversion->options = options;
+	answer_init(&conversion->answer);
+	done = run(conversion, &err);
+	staging_close(conversion->staging);
+	answer_conversion(conversion, done, &err);
+	execute_result_fini(&conversion->executed);
+	forget_source(conversion);
+	expected_digest_fini(&conversion->expected);
+	return &conversion->result;
+}
+
+void
+m2h_conversion_free(struct m2h_conversion *result)
+{
+	struct conversion *conversion = (struct conversion *)result;
+
+	if (conversion == NULL)
+		return;
+	answer_fini(&conversion->answer);
+	free(conversion);
+}

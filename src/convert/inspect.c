@@ -1,0 +1,236 @@
+#include "base/text.h"
+#include "container/identify.h"
+#include "convert/answer.h"
+#include "convert/hugging_face.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
+
+struct inspection {
+	struct m2h_inspection             result;       /* first: what the caller holds */
+	struct answer                     answer;
+	const struct m2h_inspect_options *options;
+	struct listing                    listing;
+};
+
+/* ---- Megatron checkpoints and torch files ----------------------------------------- */
+
+static void
+answer_globals(struct inspection *inspection, const struct shards *shards)
+{
+	for (size_t i = 0; i < shards->count; i++) {
+		const struct pickle_globals *globals = torch_file_globals(shards->items[i].torch);
+
+		for (size_t g = 0; g < globals->count; g++)
+			listing_add_global(&inspection->listing, globals->items[g]->global.module,
+				globals->items[g]->global.name);
+	}
+}
+
+static void
+answer_arguments(struct inspection *inspection, const struct shards *shards)
+{
+	const struct value *args = value_find(torch_file_root(shards->items[0].torch), "args");
+	const struct value *attributes = args != NULL && args->state != NULL ? args->state : args;
+
+	if (attributes == NULL || attributes->kind != VALUE_DICT)
+		return;
+	for (uint32_t i = 0; i + 1 < attributes->count; i += 2)
+		listing_add_argument(&inspection->listing, attributes->items[i],
+			attributes->items[i + 1]);
+}
+
+/* What a conversion would say, judged by structure. */
+static bool
+inspect_model(struct inspection *inspection, const struct shards *shards)
+{
+	struct model_options options = { inspection->options->attention_heads,
+		inspection->options->vocab_size, 0 };
+	struct error  err = { 0 };
+	struct model *model = model_open(shards, &options, &inspection->answer.log, &err);
+
+	inspection->result.convert_status = answer_status(&err);
+	answer_error(&inspection->answer, &err, &inspection->result.convert_error);
+	if (model == NULL)
+		return false;
+	answer_model(&inspection->answer, shards, model, &inspection->result.model);
+	answer_dropped(&inspection->answer, model, &inspection->result.dropped,
+		&inspection->result.dropped_count);
+	model_close(model);
+	return true;
+}
+
+/* As far as it can be said of a file that holds no model we know. */
+static void
+describe_shards(struct inspection *inspection, const struct shards *shards)
+{
+	struct m2h_model *to = &inspection->result.model;
+
+	to->container = answer_text(&inspection->answer,
+		torch_file_form_name(shards->items[0].torch));
+	to->iteration = answer_text(&inspection->answer, shards->iteration);
+	to->tensor_size = shards->tensor_size;
+	to->pipeline_size = shards->pipeline_size;
+	to->family = to->dialect = to->dtype = to->version_label = "";
+}
+
+static bool
+inspect_shards(struct inspection *inspection, const struct shards *shards, struct error *err)
+{
+	bool is_model;
+
+	inspection->result.inputs = answer_inputs(&inspection->answer, shards);
+	inspection->result.input_count = inspection->result.inputs != NULL
+		? shards->input_count : 0;
+	answer_globals(inspection, shards);
+	if (inspection->options->arguments)
+		answer_arguments(inspection, shards);
+	is_model = inspect_model(inspection, shards);
+	inspection->result.kind = is_model ? "Megatron checkpoint" : "torch file";
+	if (!is_model)
+		describe_shards(inspection, shards);
+	/* In a model only its weights need be readable; elsewhere every tensor is looked at. */
+	for (size_t i = 0; i < shards->count; i++) {
+		if (is_model && !inspection->options->tensors)
+			break;
+		if (!listing_add_torch(&inspection->listing, &shards->items[i], !is_model, err))
+			return shards_blame(shards, i, err);
+	}
+	return true;
+}
+
+/* ---- Hugging Face directories and weight files ------------------------------------ */
+
+static bool
+inspect_safetensors(struct inspection *inspection, const char *path, struct error *err)
+{
+	struct m2h_file *file = answer_take(&inspection->answer, 1, sizeof *file);
+
+	inspection->result.kind = "safetensors file";
+	inspection->result.convert_status = M2H_UNSUPPORTED;
+	inspection->result.convert_error = (struct m2h_error){ "otherformat",
+		"weights in safetensors form, not a Megatron checkpoint", "" };
+	if (file == NULL)
+		return error_no_memory(err, sizeof *file);
+	inspection->result.inputs = file;
+	inspection->result.input_count = 1;
+	return hugging_face_file(&inspection->listing, path, file,
+		&inspection->result.model.parameters, err);
+}
+
+static bool
+inspect_directory(struct inspection *inspection, struct error *err)
+{
+	inspection->result.kind = "Hugging Face directory";
+	inspection->result.convert_status = M2H_UNSUPPORTED;
+	inspection->result.convert_error = (struct m2h_error){ "otherformat",
+		"a Hugging Face directory, not a Megatron checkpoint", "" };
+	return hugging_face_directory(&inspection->listing, inspection->options->path,
+		&inspection->result.model, &inspection->result.inputs,
+		&inspection->result.input_count, err);
+}
+
+/* ---- what it is ------------------------------------------------------------------- */
+
+static bool
+has_entry(const char *directory, const char *name)
+{
+	struct text path = { 0 };
+	struct stat found;
+	bool        has;
+
+	text_add(&path, "%s/%s", directory, name);
+	has = !path.failed && stat(path.bytes, &found) == 0;
+	text_free(&path);
+	return has;
+}
+
+/* A regular file whose first bytes are those of safetensors; anything else is left to the
+ * reader of shards and to its messages. */
+static bool
+is_safetensors(const char *path)
+{
+	struct error        unused;
+	struct stat         found;
+	struct input_file  *file = NULL;
+	struct byte_stream *stream = NULL;
+	bool                is = false;
+
+	if (stat(path, &found) != 0 || !S_ISREG(found.st_mode))
+		return false;
+	if ((file = input_file_open(path, ".", &unused)) != NULL
+	    && (stream = byte_stream_open(file, 0, file->size, &unused)) != NULL)
+		is = identify_stream(stream, &unused) == IDENTITY_SAFETENSORS;
+	byte_stream_close(stream);
+	input_file_close(file);
+	return is;
+}
+
+static bool
+inspect(struct inspection *inspection, struct error *err)
+{
+	const char           *path = inspection->options->path;
+	struct shards_options options = { .spool_directory = "/tmp",
+		.arena_limit = PICKLE_ARENA_BYTES };
+	struct shards        *shards;
+	bool                  done;
+
+	if (path == NULL || path[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "no file or directory was named");
+	if (has_entry(path, "config.json"))
+		return inspect_directory(inspection, err);
+	if (is_safetensors(path))
+		return inspect_safetensors(inspection, path, err);
+	shards = shards_open(path, &options, &inspection->answer.log, err);
+	if (shards == NULL) {
+		inspection->result.convert_status = answer_status(err);
+		return false;
+	}
+	done = inspect_shards(inspection, shards, err);
+	shards_close(shards);
+	return done;
+}
+
+struct m2h_inspection *
+m2h_inspect(const struct m2h_inspect_options *options)
+{
+	struct inspection *inspection = calloc(1, sizeof *inspection);
+	struct error       err = { 0 };
+	bool               done;
+
+	if (inspection == NULL)
+		return NULL;
+	answer_init(&inspection->answer);
+	inspection->options = options;
+	inspection->result.kind = "";
+	inspection->listing = (struct listing){ .answer = &inspection->answer,
+		.tensors_wanted = options->tensors };
+	done = inspect(inspection, &err);
+	inspection->result.status = done ? M2H_OK : answer_status(&err);
+	answer_error(&inspection->answer, &err, &inspection->result.error);
+	if (!done && inspection->result.convert_status == M2H_OK) {
+		inspection->result.convert_status = inspection->result.status;
+		inspection->result.convert_error = inspection->result.error;
+	}
+	answer_decisions(&inspection->answer, &inspection->result.decisions,
+		&inspection->result.decision_count);
+	answer_notes(&inspection->answer, &inspection->result.notes,
+		&inspection->result.note_count);
+	listing_answer(&inspection->listing, &inspection->result);
+	return &inspection->result;
+}
+
+void
+m2h_inspection_free(struct m2h_inspection *result)
+{
+	struct inspection *inspection = (struct inspection *)result;
+
+	if (inspection == NULL)
+		return;
+	listing_fini(&inspection->listing);
+	answer_fini(&inspection->answer);
+	free(inspection);
+}

@@ -1,0 +1,220 @@
+#include "convert/output_directory.h"
+
+#include "check/sums.h"
+#include "gpt2/config.h"
+#include "gpt2/tokenizer.h"
+#include "plan/drift.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES ((size_t)64 << 10)
+
+/* ---- reading back ----------------------------------------------------------------- */
+
+static bool
+compare_file(int fd, const struct text *text, struct error *err)
+{
+	char   block[BLOCK_BYTES];
+	size_t at = 0;
+
+	for (;;) {
+		ssize_t got = pread(fd, block, sizeof block, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+		if (got == 0)
+			return at == text->length || error_set(err, ERROR_NO_OUTPUT, "readback",
+				"%zu bytes came back of %zu", at, text->length);
+		if ((size_t)got > text->length - at
+		    || memcmp(block, text->bytes + at, (size_t)got) != 0)
+			return error_set(err, ERROR_NO_OUTPUT, "readback",
+				"what was read back is not what was written");
+		at += (size_t)got;
+	}
+}
+
+static bool
+read_back(const struct staging *staging, const char *name, const struct text *text,
+	struct error *err)
+{
+	int  fd = openat(staging_directory(staging), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool same;
+
+	if (fd < 0)
+		return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+	same = compare_file(fd, text, err);
+	close(fd);
+	return same;
+}
+
+bool
+output_directory_square_sum(int fd, uint64_t offset, uint64_t bytes, enum dtype dtype,
+	double *sum, struct error *err)
+{
+	unsigned char block[BLOCK_BYTES];
+
+	*sum = 0;
+	while (bytes > 0) {
+		size_t  step = bytes < sizeof block ? (size_t)bytes : sizeof block;
+		ssize_t got = pread(fd, block, step, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got != (ssize_t)step)
+			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+		*sum += drift_square_sum(dtype, block, step / dtype_size(dtype));
+		offset += step;
+		bytes -= step;
+	}
+	return true;
+}
+
+/* ---- adding ----------------------------------------------------------------------- */
+
+static struct manifest_file *
+new_file(struct output_directory *directory, const char *name, uint64_t bytes,
+	struct error *err)
+{
+	struct manifest_file *file = &directory->files[directory->count];
+
+	if (directory->count == OUTPUT_MAX_FILES) {
+		error_set(err, ERROR_INTERNAL, "files", "more than %d output files",
+			OUTPUT_MAX_FILES);
+		return NULL;
+	}
+	directory->count++;
+	*file = (struct manifest_file){ .name = name, .bytes = bytes };
+	return file;
+}
+
+bool
+output_directory_add(struct output_directory *directory, const char *name,
+	const struct text *text, struct error *err)
+{
+	struct manifest_file *file;
+
+	if (text->failed)
+		return error_no_memory(err, text->length);
+	if ((file = new_file(directory, name, text->length, err)) == NULL)
+		return false;
+	if (!digest_sha256(text->bytes, text->length, file->sha256)
+	    || !digest_git_blob(text->bytes, text->length, file->git_blob))
+		return error_no_memory(err, text->length);
+	if (directory->staging == NULL)
+		return true;
+	if (!staging_write(directory->staging, name, text->bytes, text->length, err)
+	    || !read_back(directory->staging, name, text, err))
+		return error_in_file(err, name);
+	return true;
+}
+
+bool
+output_directory_add_weights(struct output_directory *directory, uint64_t bytes,
+	const char *sha256, struct error *err)
+{
+	struct manifest_file *file = new_file(directory, OUTPUT_WEIGHTS, bytes, err);
+
+	if (file == NULL)
+		return false;
+	text_format(file->sha256, sizeof file->sha256, "%s", sha256);
+	return true;
+}
+
+static struct gpt2_config
+config_of(const struct arguments *arguments)
+{
+	return (struct gpt2_config){
+		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
+			arguments->positions, arguments->vocabulary },
+		.n_head = arguments->heads,
+		.activation_function = arguments->activation == ACTIVATION_GELU_ERF
+			? "gelu" : "gelu_new",
+		.layer_norm_epsilon = arguments->layernorm_epsilon,
+		.attn_pdrop = arguments->attention_dropout,
+		.embd_pdrop = arguments->hidden_dropout, .resid_pdrop = arguments->hidden_dropout,
+		.initializer_range = arguments->init_method_std,
+		.has_token_ids = arguments->is_gpt2_vocabulary,
+		.bos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
+		.eos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
+		.tie_word_embeddings = true,
+	};
+}
+
+bool
+output_directory_add_config(struct output_directory *directory,
+	const struct arguments *arguments, struct error *err)
+{
+	struct gpt2_config config = config_of(arguments);
+	struct text        text = { 0 }, generation = { 0 };
+	bool               done;
+
+	config_write(&config, &text);
+	config_write_generation(&config, &generation);
+	done = output_directory_add(directory, "config.json", &text, err)
+		&& output_directory_add(directory, "generation_config.json", &generation, err);
+	text_free(&text);
+	text_free(&generation);
+	return done;
+}
+
+bool
+output_directory_add_tokenizer(struct output_directory *directory, uint64_t positions,
+	struct error *err)
+{
+	static const struct {
+		const char *name;
+		bool      (*write)(struct text *to, struct error *err);
+	} files[] = {
+		{ "merges.txt", tokenizer_write_merges },
+		{ "tokenizer.json", tokenizer_write_tokenizer },
+		{ "vocab.json", tokenizer_write_vocabulary },
+	};
+	struct text text = { 0 };
+	bool        done;
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		done = files[i].write(&text, err)
+			&& output_directory_add(directory, files[i].name, &text, err);
+		text_free(&text);
+		if (!done)
+			return false;
+	}
+	tokenizer_write_config(&text, positions);
+	done = output_directory_add(directory, "tokenizer_config.json", &text, err);
+	text_free(&text);
+	return done;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct manifest_file *)a)->name,
+		((const struct manifest_file *)b)->name);
+}
+
+void
+output_directory_sort(struct output_directory *directory)
+{
+	qsort(directory->files, directory->count, sizeof *directory->files, compare_names);
+}
+
+bool
+output_directory_add_sums(struct output_directory *directory, struct error *err)
+{
+	struct text text = { 0 };
+	bool        done;
+
+	output_directory_sort(directory);
+	for (size_t i = 0; i < directory->count; i++)
+		sums_write_line(&text, directory->files[i].sha256, directory->files[i].name);
+	done = output_directory_add(directory, "SHA256SUMS", &text, err);
+	output_directory_sort(directory);
+	text_free(&text);
+	return done;
+}

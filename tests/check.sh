@@ -1,0 +1,32 @@
+#!/bin/sh
+# Runs all test programs and suites; each ends with "NAME: N passed, N failed".  The last line
+# is their sum.  Arguments: the unit tests; BUILD: where everything was built.
+set -u
+build=${BUILD:-build}
+log=$build/check.log
+status=0
+
+run() {
+	"$@" || status=1
+}
+
+: > "$log"
+{
+	for test in "$@"; do
+		run "$test"
+	done
+	run sh tests/cli/run.sh "$build/megatron2hf"
+	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
+	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
+	echo "status $status"
+} 2>&1 | tee "$log" | grep -v '^status [01]$'
+
+awk '
+	/^[a-z0-9_]+: [0-9]+ passed, [0-9]+ failed/ { passed += $2; failed += $4 }
+	/^status 1$/ { broken = 1 }
+	END {
+		if (broken && failed == 0)
+			failed = 1      # something ended without its closing line
+		printf "%d passed, %d failed\n", passed, failed
+		exit failed != 0
+	}' "$log"
