@@ -19,7 +19,7 @@ run() {
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	echo "status $status"
-} 2>&1 | tee "$log" | grep -v '^status [01]$'
+} 2>&1 | tee "$log" | grep -av '^status [01]$'
 
 awk '
 	/^[a-z0-9_]+: [0-9]+ passed, [0-9]+ failed/ { passed += $2; failed += $4 }

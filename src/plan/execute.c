@@ -404,7 +404,7 @@ execute_plan(const struct shards *shards, const struct plan *plan, int fd,
 	if ((execution.read_pool = slab_pool_open(READ_SLABS, err)) != NULL
 	    && (execution.inflate_pool = slab_pool_open(INFLATE_SLABS, err)) != NULL
 	    && (execution.file = output_file_open(fd, plan, err)) != NULL
-	    && (execution.scatter = scatter_open(plan, execution.file, err)) != NULL)
+	    && (execution.scatter = scatter_open(plan, execution.file, SCATTER_PANEL_BYTES, err)) != NULL)
 		done = run_with_read_back(&execution, err) && take_result(&execution, err);
 	scatter_close(execution.scatter);
 	output_file_close(execution.file);

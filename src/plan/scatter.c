@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PANEL_BYTES   ((size_t)16 << 20)
 #define PANEL_COUNT   2
 #define COMPARE_BYTES ((size_t)64 << 10)
 
@@ -20,6 +19,7 @@ struct panel {
 struct scatter {
 	const struct plan  *plan;
 	struct output_file *file;
+	size_t              panel_bytes;
 	struct drift       *drifts;             /* by tensor */
 	uint64_t            elements_done, elements_planned;
 	struct panel        panels[PANEL_COUNT];
@@ -28,7 +28,8 @@ struct scatter {
 };
 
 struct scatter *
-scatter_open(const struct plan *plan, struct output_file *file, struct error *err)
+scatter_open(const struct plan *plan, struct output_file *file, size_t panel_bytes,
+	struct error *err)
 {
 	struct scatter *scatter = calloc(1, sizeof *scatter);
 
@@ -41,6 +42,7 @@ scatter_open(const struct plan *plan, struct output_file *file, struct error *er
 	}
 	scatter->plan = plan;
 	scatter->file = file;
+	scatter->panel_bytes = panel_bytes;
 	scatter->shard = SIZE_MAX;
 	for (size_t i = 0; i < plan->copy_count; i++)
 		scatter->elements_planned += strided_copy_count(&plan->copies[i].box);
@@ -148,7 +150,7 @@ static struct panel *
 start_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t first)
 {
 	uint64_t      last = panel_end(&copy->box, first,
-		dtype_size(copy_dtype(scatter, copy)), PANEL_BYTES), at = first;
+		dtype_size(copy_dtype(scatter, copy)), scatter->panel_bytes), at = first;
 	struct panel *panel = NULL;
 	struct strided_copy corner;
 
@@ -157,7 +159,7 @@ start_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t firs
 			panel = &scatter->panels[i];
 	if (panel == NULL || last == first)
 		return NULL;
-	if (panel->image == NULL && (panel->image = malloc(PANEL_BYTES)) == NULL)
+	if (panel->image == NULL && (panel->image = malloc(scatter->panel_bytes)) == NULL)
 		return NULL;
 	panel->copy = copy;
 	panel->first = first;
@@ -214,9 +216,9 @@ put_box(struct scatter *scatter, const struct plan_copy *copy, uint64_t *first, 
 	bool                put;
 
 	strided_copy_next_box(&copy->box, first, last, &box);
-	if (strided_copy_count(&box) * size > PANEL_BYTES)
+	if (strided_copy_count(&box) * size > SCATTER_PANEL_BYTES)
 		return error_set(err, ERROR_UNSUPPORTED, "stride",
-			"an expanded view of more than 16 MiB");
+			"an expanded view that repeats its elements to more than 16 MiB");
 	if ((image = malloc(strided_copy_count(&box) * size)) == NULL)
 		return error_no_memory(err, strided_copy_count(&box) * size);
 	run = strided_copy_image(&box, image_stride);

@@ -9,14 +9,15 @@
  *
  * What runs on in both source and target is written as it comes.  What is transposed or
  * reordered is gathered in a panel: an image, in target order, of as many of the source's
- * rows as 16 MiB hold, written when it is full.  Two panels can be open at a time (views that
+ * rows as fit, written when it is full.  Two panels can be open at a time (views that
  * interleave in one storage); where a third would be needed, pieces are written as small as
  * they come.  So memory depends on none of the model's sizes.
  */
 struct scatter;
 
+/* `panel_bytes`: SCATTER_PANEL_BYTES, or less in tests. */
 struct scatter *scatter_open(const struct plan *plan, struct output_file *file,
-	struct error *err);
+	size_t panel_bytes, struct error *err);
 /* Bytes [byte_offset, byte_offset + count) of a storage, each storage front to back. */
 bool scatter_bytes(struct scatter *scatter, size_t shard, size_t storage, uint64_t byte_offset,
 	const unsigned char *bytes, size_t count, struct error *err);
@@ -26,7 +27,8 @@ bool scatter_finish(struct scatter *scatter, struct error *err);
 const struct drift *scatter_drift(const struct scatter *scatter, size_t tensor);
 void scatter_close(struct scatter *scatter);            /* NULL is fine */
 
-/* Memory that panels and blocks take at most. */
-#define SCATTER_BYTES (((size_t)2 * 16 << 20) + ((size_t)2 << 20))
+#define SCATTER_PANEL_BYTES ((size_t)16 << 20)
+/* Memory that panels and the pieces beside them take at most. */
+#define SCATTER_BYTES (3 * SCATTER_PANEL_BYTES)
 
 #endif

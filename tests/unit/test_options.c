@@ -1,0 +1,344 @@
+#include "base/text.h"
+#include "check.h"
+#include "cli/command_line.h"
+#include "cli/help.h"
+#include "cli/progress.h"
+
+#include <stdlib.h>
+
+#define MAX_WORDS 24
+
+/* Splits at blanks; "''" stands for the empty word. */
+static int
+split(char *line, char *words[MAX_WORDS])
+{
+	int count = 0;
+
+	for (char *word = strtok(line, " "); word != NULL; word = strtok(NULL, " ")) {
+		if (strcmp(word, "''") == 0)
+			word[0] = '\0';
+		words[count++] = word;
+	}
+	return count;
+}
+
+static bool
+parse(const char *line, char *copy, size_t size, struct options *options, struct error *err)
+{
+	char *words[MAX_WORDS];
+
+	*err = (struct error){ 0 };
+	text_format(copy, size, "%s", line);
+	return command_line_parse(options, split(copy, words), words, err);
+}
+
+/* ---- lines that are wrong ---------------------------------------------------------- */
+
+static void
+test_faults(void)
+{
+	static const struct { const char *line, *text, *hint; } rows[] = {
+		{ "m", "no command was given", "help lists" },
+		{ "m -q", "no command was given", "help lists" },
+		{ "m ''", "unknown command \"\"", "" },
+		{ "m convrt a -o d", "unknown command \"convrt\"", "did you mean convert?" },
+		{ "m model.zip -o d", "unknown command \"model.zip\"", "the commands are" },
+		{ "m help convrt", "unknown command \"convrt\"", "did you mean convert?" },
+		{ "m convert a -o d --forse", "unknown option --forse", "did you mean --force?" },
+		{ "m convert a --out d", "unknown option --out", "did you mean --output?" },
+		{ "m convert a --outptu=d", "unknown option --outptu", "did you mean --output?" },
+		{ "m convert a -output d", "unknown option -output", "did you mean --output?" },
+		{ "m convert a -o d -x", "unknown option -x", "" },
+		{ "m convert a -o d -fxn", "unknown option -x", "" },
+		{ "m convert a -o d --=x", "unknown option --", "" },
+		{ "m convert a -o d ---", "unknown option ---", "" },
+		{ "m convert a -o d --zzzzzzzzz", "unknown option --zzzzzzzzz", "" },
+		{ "m convert", "convert needs SRC", "convert SRC -o DIR" },
+		{ "m convert a", "convert needs --output DIR", "convert SRC -o DIR" },
+		{ "m convert -o d", "convert needs SRC", "" },
+		{ "m convert a b -o d", "unexpected argument \"b\"", "" },
+		{ "m convert '' -o d", "SRC: the path is empty", "" },
+		{ "m convert a -o ''", "--output: the path is empty", "" },
+		{ "m convert a --output=", "--output: the path is empty", "" },
+		{ "m convert a -o", "--output needs a value: DIR", "" },
+		{ "m convert a -o -f", "--output needs a value: DIR, found \"-f\"", "--output=-f" },
+		{ "m convert a -o -", "standard output", "./-" },
+		{ "m convert a -o d --force=yes", "--force takes no value, found \"yes\"", "" },
+		{ "m convert a -o d --json=", "--json takes no value, found \"\"", "" },
+		{ "m convert a -o d --tensors", "--tensors is not an option of convert", "help" },
+		{ "m inspect a -o d", "--output is not an option of inspect", "help" },
+		{ "m verify d --sha256 x", "--sha256 is not an option of verify", "help" },
+		{ "m inspect", "inspect needs PATH", "" },
+		{ "m verify", "verify needs DIR", "" },
+		{ "m verify a b", "unexpected argument \"b\"", "" },
+		{ "m help convert x", "unexpected argument \"x\"", "" },
+		{ "m verify d -j", "--threads needs a value: N", "" },
+		{ "m verify d -j4x", "--threads: expected a whole number", "" },
+		{ "m verify d -j=4", "--threads: expected a whole number", "" },
+		{ "m verify d --threads=-1", "found \"-1\"", "" },
+		{ "m verify d --threads=+1", "found \"+1\"", "" },
+		{ "m verify d --threads=", "found \"\"", "" },
+		{ "m verify d --threads=0x4", "found \"0x4\"", "" },
+		{ "m verify d --threads=1025", "from 0 to 1024", "" },
+		{ "m verify d --threads=18446744073709551617", "from 0 to 1024", "" },
+		{ "m inspect a --num-attention-heads 0", "from 1 to", "" },
+		{ "m inspect a --num-attention-heads 1e3", "found \"1e3\"", "" },
+		{ "m inspect a --vocab-size 0", "auto, padded or a number", "" },
+		{ "m inspect a --vocab-size Auto", "auto, padded or a number", "" },
+		{ "m convert a -o d --tokenizer gpt2", "expected auto or none", "" },
+		{ "m verify d --progress bra", "expected auto, bar, plain, json or none",
+			"did you mean bar?" },
+		{ "m verify d --color alwys", "expected auto, always or never",
+			"did you mean always?" },
+		{ "m convert a -o d --sha256 ''", "--sha256: the value is empty", "" },
+		{ "m convert a -o d --sha256 sha256:12", "not a SHA-256 value", "" },
+		/* 63 digits */
+		{ "m convert a -o d --sha256 "
+			"123456789012345678901234567890123456789012345678901234567890123",
+			"expected 64 hex digits, found 63", "" },
+		/* the first of two faults */
+		{ "m convert a --bogus -j x", "unknown option --bogus", "" },
+	};
+	struct options options;
+	struct error   err;
+	char           copy[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bool parsed = parse(rows[i].line, copy, sizeof copy, &options, &err);
+
+		CHECK(!parsed && err.kind == ERROR_USAGE, "%s", rows[i].line);
+		CHECK(strstr(err.text, rows[i].text) != NULL, "%s: %s", rows[i].line, err.text);
+		CHECK(strstr(err.hint, rows[i].hint) != NULL, "%s: %s", rows[i].line, err.hint);
+	}
+}
+
+/* ---- lines that are right ---------------------------------------------------------- */
+
+static void
+test_lines(void)
+{
+	static const struct {
+		const char  *line;
+		enum command command;
+		const char  *operand, *output;
+	} rows[] = {
+		{ "m convert a -o d", COMMAND_CONVERT, "a", "d" },
+		{ "m -o d convert a", COMMAND_CONVERT, "a", "d" },
+		{ "m convert -od a", COMMAND_CONVERT, "a", "d" },
+		{ "m convert --output d a", COMMAND_CONVERT, "a", "d" },
+		{ "m convert --output=d a", COMMAND_CONVERT, "a", "d" },
+		{ "m convert --output=a=b a", COMMAND_CONVERT, "a", "a=b" },
+		{ "m convert --output=-n a", COMMAND_CONVERT, "a", "-n" },
+		{ "m convert a -fno d", COMMAND_CONVERT, "a", "d" },
+		{ "m convert -o c a -o d", COMMAND_CONVERT, "a", "d" },
+		{ "m convert - -o d", COMMAND_CONVERT, "-", "d" },
+		{ "m convert -o d -- -a", COMMAND_CONVERT, "-a", "d" },
+		{ "m -- inspect --json", COMMAND_INSPECT, "--json", NULL },
+		{ "m verify d -j 4 -q", COMMAND_VERIFY, "d", NULL },
+		{ "m help", COMMAND_HELP, NULL, NULL },
+		{ "m convert --help", COMMAND_CONVERT, NULL, NULL },
+		{ "m --version", COMMAND_NONE, NULL, NULL },
+	};
+	struct options options;
+	struct error   err;
+	char           copy[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bool parsed = parse(rows[i].line, copy, sizeof copy, &options, &err);
+
+		CHECK(parsed && options.command == rows[i].command, "%s: %s", rows[i].line, err.text);
+		CHECK_TEXT(options.operand != NULL ? options.operand : "(none)",
+			rows[i].operand != NULL ? rows[i].operand : "(none)", "%s", rows[i].line);
+		CHECK_TEXT(options.output != NULL ? options.output : "(none)",
+			rows[i].output != NULL ? rows[i].output : "(none)", "%s", rows[i].line);
+	}
+}
+
+static void
+test_values(void)
+{
+	static const char digits[] =
+		"0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e6008";
+	struct options options;
+	struct error   err;
+	char           copy[256], line[256];
+
+	CHECK(parse("m convert a -o d -f -n -v -j 7 --vocab-size padded --tokenizer none "
+		"--num-attention-heads=16", copy, sizeof copy, &options, &err), "%s", err.text);
+	CHECK(options.force && options.dry_run && options.verbose && !options.quiet, "flags");
+	CHECK(options.threads == 7 && options.attention_heads == 16, "numbers");
+	CHECK_TEXT(options.vocab_size, "padded", "vocab_size");
+	CHECK_TEXT(options.tokenizer, "none", "tokenizer");
+
+	CHECK(parse("m inspect a -vq --json --tensors --args --progress json --color=never",
+		copy, sizeof copy, &options, &err), "%s", err.text);
+	CHECK(options.quiet && !options.verbose && options.json, "the last of -v and -q counts");
+	CHECK(options.tensors && options.arguments, "flags of inspect");
+	CHECK(options.progress == PROGRESS_JSON && options.color == COLOR_NEVER, "choices");
+
+	/* After a fault, the rest of the line still says how to report it. */
+	CHECK(!parse("m --bogus verify d --json", copy, sizeof copy, &options, &err), "fault");
+	CHECK(options.json && options.command == COMMAND_VERIFY, "after a fault");
+
+	text_format(line, sizeof line, "m convert a -o d --sha256 SHA256:%s", digits);
+	CHECK(parse(line, copy, sizeof copy, &options, &err), "another word is a path");
+	text_format(line, sizeof line, "m convert a -o d --sha256 sha256:0F7B%s", digits + 4);
+	CHECK(parse(line, copy, sizeof copy, &options, &err), "%s", err.text);
+	CHECK_TEXT(options.sha256, digits, "sha256");
+	CHECK(parse("m convert a -o d --sha256 SHA256SUMS", copy, sizeof copy, &options, &err),
+		"%s", err.text);
+	CHECK_TEXT(options.sha256, "SHA256SUMS", "sha256 as a path");
+}
+
+static void
+test_environment(void)
+{
+	struct options options;
+	struct error   err;
+	char           copy[64];
+
+	setenv("MEGATRON2HF_THREADS", "3", 1);
+	CHECK(parse("m verify d", copy, sizeof copy, &options, &err) && options.threads == 3,
+		"%s", err.text);
+	CHECK(parse("m verify d -j 5", copy, sizeof copy, &options, &err) && options.threads == 5,
+		"%s", err.text);
+	setenv("MEGATRON2HF_THREADS", "many", 1);
+	CHECK(!parse("m verify d", copy, sizeof copy, &options, &err), "not a number");
+	CHECK(strstr(err.text, "MEGATRON2HF_THREADS: expected") != NULL, "%s", err.text);
+	CHECK(parse("m --version", copy, sizeof copy, &options, &err), "not looked at");
+	setenv("MEGATRON2HF_THREADS", "", 1);
+	CHECK(parse("m verify d", copy, sizeof copy, &options, &err) && options.threads == 0,
+		"%s", err.text);
+	unsetenv("MEGATRON2HF_THREADS");
+}
+
+/* ---- help and manual --------------------------------------------------------------- */
+
+static void
+check_help(const struct text *help, const char *name)
+{
+	size_t lines = 0;
+
+	CHECK(!help->failed && help->length > 0, "%s", name);
+	for (const char *at = help->bytes; *at != '\0'; lines++) {
+		size_t length = strcspn(at, "\n");
+
+		CHECK(length <= 80, "%s: %.*s", name, (int)length, at);
+		at += length + (at[length] == '\n');
+	}
+	CHECK(lines <= 40, "%s has %zu lines", name, lines);
+}
+
+static void
+test_help(void)
+{
+	for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+		const char *name = i == COMMAND_NONE ? "all" : options_command((enum command)i)->name;
+		struct text help = { 0 };
+
+		help_of_command(&help, (enum command)i);
+		check_help(&help, name);
+		for (size_t j = 0; j < OPTIONS_COUNT && i != COMMAND_NONE; j++) {
+			char option[40];
+			bool belongs = (options_table[j].commands >> i & 1) != 0;
+
+			text_format(option, sizeof option, "--%s ", options_table[j].name);
+			CHECK((strstr(help.bytes, option) != NULL) == belongs, "%s: %s", name, option);
+		}
+		text_free(&help);
+	}
+}
+
+static char *
+read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *bytes = calloc(1, 1 << 16);
+
+	if (file != NULL && bytes != NULL)
+		bytes[fread(bytes, 1, (1 << 16) - 1, file)] = '\0';
+	if (file != NULL)
+		fclose(file);
+	return bytes;
+}
+
+/* Every option stands in the manual as ".It Fl o , Fl -output Ar DIR", and no other does. */
+static void
+test_manual(void)
+{
+	char  *manual = read_file("man/megatron2hf.1");
+	size_t entries = 0;
+
+	CHECK(manual != NULL && manual[0] != '\0', "man/megatron2hf.1 cannot be read");
+	if (manual == NULL)
+		return;
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const struct option_spec *spec = &options_table[i];
+		char                      entry[128], letter[16] = "";
+
+		CHECK(spec->name != NULL && spec->set != NULL, "row %zu of the table is empty", i);
+		if (spec->letter != '\0')
+			text_format(letter, sizeof letter, "%c , Fl ", spec->letter);
+		text_format(entry, sizeof entry, "\n.It Fl %s-%s\n", letter, spec->name);
+		if (spec->value != NULL)
+			text_format(entry, sizeof entry, "\n.It Fl %s-%s Ar ", letter, spec->name);
+		CHECK(strstr(manual, entry) != NULL, "not in the manual: %s", entry);
+	}
+	for (const char *at = manual; (at = strstr(at, "\n.It Fl ")) != NULL; at++)
+		entries++;
+	CHECK(entries == OPTIONS_COUNT, "%zu options in the manual, %d in the table", entries,
+		OPTIONS_COUNT);
+	free(manual);
+}
+
+/* ---- progress ---------------------------------------------------------------------- */
+
+static void
+test_bar(void)
+{
+	static const struct progress_state half = { M2H_READING, 500, 1000, 25, true, 20 },
+		start = { M2H_CONVERTING, 0, 1000, 0, false, 0 },
+		done = { M2H_SYNCING, 1000, 1000, 0, false, 0 },
+		pipe = { M2H_READING, 5000, 0, 0, false, 0 },
+		long_one = { M2H_CHECKING, 1, 1000, 1, true, 7325 };
+	static const struct {
+		const struct progress_state *state;
+		size_t                       columns;
+		const char                  *line;
+	} rows[] = {
+		{ &half, 79, "reading    [###################...................]"
+			"  50%  25 bytes/s  0:20 left" },
+		{ &half, 40, "reading    [########........]  50%  0:20" },
+		{ &half, 19, "[###...]  50%  0:20" },
+		{ &half, 10, " 50%" },
+		{ &half, 3, " 50" },
+		{ &half, 0, "" },
+		{ &start, 40, "converting [......................]   0%" },
+		{ &done, 20, "[#############] 100%" },
+		{ &pipe, 40, "reading    5.0 kB" },
+		{ &long_one, 40, "checking   [.............]   0%  2:02:05" },
+	};
+	char line[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		progress_bar(line, sizeof line, rows[i].columns, rows[i].state);
+		CHECK(strlen(line) <= rows[i].columns, "row %zu is too long", i);
+		CHECK_TEXT(line, rows[i].line, "row %zu", i);
+	}
+	for (size_t columns = 0; columns <= 200; columns++)
+		CHECK(strlen(progress_bar(line, sizeof line, columns, &long_one)) <= columns,
+			"%zu columns", columns);
+}
+
+int
+main(void)
+{
+	test_faults();
+	test_lines();
+	test_values();
+	test_environment();
+	test_help();
+	test_manual();
+	test_bar();
+	return check_end("options");
+}

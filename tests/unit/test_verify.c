@@ -1,0 +1,1000 @@
+#include "check/verify.h"
+
+#include "check/sums.h"
+#include "gpt2/config.h"
+#include "gpt2/safetensors.h"
+#include "gpt2/tokenizer.h"
+
+#include "check.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * Each row builds a small sound directory, breaks one thing, and names every problem that
+ * must then be found, as "STATUS FILE[ TENSOR] SLUG;".
+ */
+#define LAYERS     1
+#define WIDTH      4
+#define INNER      16
+#define POSITIONS  8
+#define VOCABULARY 4
+
+static const struct gpt2_config tiny = {
+	.sizes = { LAYERS, WIDTH, INNER, POSITIONS, VOCABULARY }, .n_head = 2,
+	.activation_function = "gelu_new", .layer_norm_epsilon = 1e-5, .attn_pdrop = 0.1,
+	.embd_pdrop = 0.1, .resid_pdrop = 0.1, .initializer_range = 0.02,
+	.has_token_ids = true, .bos_token_id = 3, .eos_token_id = 3,
+	.tie_word_embeddings = true,
+};
+
+#define VOCAB_TEXT "{\"a\":0,\"b\":1,\"ab\":2,\"<|endoftext|>\":3}"
+#define H0 "transformer.h.0."
+
+static char workplace[64];      /* a temporary directory, made once */
+static char fixtures[4096];     /* absolute: the test works in the directory it builds */
+
+/* ---- files ------------------------------------------------------------------------ */
+
+static void
+die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void
+put_bytes(const char *name, const void *bytes, size_t length)
+{
+	FILE *file = fopen(name, "wb");
+
+	if (file == NULL || fwrite(bytes, 1, length, file) != length || fclose(file) != 0)
+		die(name);
+}
+
+static void
+put(const char *name, const char *text)
+{
+	put_bytes(name, text, strlen(text));
+}
+
+static char *
+get(const char *name, size_t *length)
+{
+	char *bytes = calloc(1, 1 << 20);
+	FILE *file = fopen(name, "rb");
+
+	if (bytes == NULL || file == NULL)
+		die(name);
+	*length = fread(bytes, 1, (1 << 20) - 1, file);
+	fclose(file);
+	return bytes;
+}
+
+static void
+copy_fixture(const char *fixture, const char *name)
+{
+	char   path[4200];
+	size_t length;
+	char  *bytes;
+
+	snprintf(path, sizeof path, "%s/%s", fixtures, fixture);
+	bytes = get(path, &length);
+	put_bytes(name, bytes, length);
+	free(bytes);
+}
+
+static void
+flip_byte(const char *name, long place)
+{
+	size_t length;
+	char  *bytes = get(name, &length);
+
+	bytes[place >= 0 ? (size_t)place : length - (size_t)-place] ^= 1;
+	put_bytes(name, bytes, length);
+	free(bytes);
+}
+
+static void
+replace(const char *name, const char *from, const char *to)
+{
+	size_t      length;
+	char       *bytes = get(name, &length), *at = strstr(bytes, from);
+	struct text text = { 0 };
+
+	if (at == NULL) {
+		printf("%s: no \"%s\" in it\n", name, from);
+		exit(1);
+	}
+	text_add_bytes(&text, bytes, (size_t)(at - bytes));
+	text_add(&text, "%s%s", to, at + strlen(from));
+	put_bytes(name, text.bytes, text.length);
+	text_free(&text);
+	free(bytes);
+}
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Regular files of the present directory as "HEX  NAME" lines, or as entries of outputs. */
+static void
+list_files(struct text *to, bool as_json)
+{
+	struct dirent **items;
+	int             count = scandir(".", &items, NULL, by_name);
+
+	for (int i = 0; i < count; i++) {
+		const char *name = items[i]->d_name;
+		struct stat status;
+		char        hex[DIGEST_HEX_SIZE], *bytes;
+		size_t      length;
+
+		if (stat(name, &status) == 0 && S_ISREG(status.st_mode)
+		    && strcmp(name, "SHA256SUMS") != 0) {
+			bytes = get(name, &length);
+			digest_sha256(bytes, length, hex);
+			if (as_json)
+				text_add(to, "%s{\"name\":\"%s\",\"bytes\":%zu,\"sha256\":\"%s\"}",
+					to->length > 0 ? "," : "", name, length, hex);
+			else
+				sums_write_line(to, hex, name);
+			free(bytes);
+		}
+		free(items[i]);
+	}
+	free(items);
+}
+
+static void
+put_sums(void)
+{
+	struct text text = { 0 };
+
+	list_files(&text, false);
+	put_bytes("SHA256SUMS", text.bytes, text.length);
+	text_free(&text);
+}
+
+static void
+empty_directory(void)
+{
+	if (system("chmod -R u+rwX . && rm -rf ./* ./.[!.]*") != 0)
+		die("rm");
+}
+
+/* ---- weights ---------------------------------------------------------------------- */
+
+#define MAX_TENSORS 64
+static struct safetensors_tensor tensors[MAX_TENSORS];
+static char                      names[MAX_TENSORS][GPT2_NAME_SIZE];
+static size_t                    tensor_count;
+
+static void
+begin_weights(void)
+{
+	tensor_count = gpt2_names_count(&tiny.sizes);
+	for (size_t i = 0; i < tensor_count; i++) {
+		struct gpt2_tensor tensor;
+
+		gpt2_names_tensor(&tiny.sizes, i, &tensor);
+		memcpy(names[i], tensor.name, GPT2_NAME_SIZE);
+		tensors[i] = (struct safetensors_tensor){ .name = names[i],
+			.dtype = DTYPE_FLOAT16, .rank = tensor.rank,
+			.shape = { tensor.shape[0], tensor.shape[1] } };
+	}
+}
+
+static struct safetensors_tensor *
+find_tensor(const char *name)
+{
+	for (size_t i = 0; i < tensor_count; i++) {
+		if (strcmp(tensors[i].name, name) == 0)
+			return &tensors[i];
+	}
+	printf("no tensor %s\n", name);
+	exit(1);
+}
+
+static void
+drop_tensor(const char *name)
+{
+	*find_tensor(name) = tensors[--tensor_count];
+}
+
+static void
+add_tensor(const char *name, enum dtype dtype, unsigned rank, uint64_t first, uint64_t second)
+{
+	tensors[tensor_count++] = (struct safetensors_tensor){ .name = name, .dtype = dtype,
+		.rank = rank, .shape = { first, second } };
+}
+
+static void
+put_weights(const char *name)
+{
+	struct text  file = { 0 };
+	struct error err = { 0 };
+	uint64_t     bytes;
+
+	if (!safetensors_lay_out(tensors, tensor_count, &file, &bytes, &err)) {
+		printf("%s\n", err.text);
+		exit(1);
+	}
+	while (file.length < bytes)
+		text_add_bytes(&file, "", 1);
+	put_bytes(name, file.bytes, file.length);
+	text_free(&file);
+}
+
+/* ---- the sound directory ---------------------------------------------------------- */
+
+static void
+put_manifest(void)
+{
+	struct text text = { 0 }, outputs = { 0 };
+
+	list_files(&outputs, true);
+	text_add(&text, "{\"outputs\":[%s],\"tensors\":[", outputs.bytes);
+	for (size_t i = 0; i < tensor_count; i++) {
+		const struct safetensors_tensor *t = &tensors[i];
+
+		text_add(&text, "%s{\"name\":\"%s\",\"dtype\":\"F16\",\"shape\":[%llu",
+			i > 0 ? "," : "", t->name, (unsigned long long)t->shape[0]);
+		if (t->rank == 2)
+			text_add(&text, ",%llu", (unsigned long long)t->shape[1]);
+		text_add(&text, "],\"file\":\"model.safetensors\",\"offset\":%llu,\"bytes\":%llu}",
+			(unsigned long long)t->offset, (unsigned long long)t->bytes);
+	}
+	text_add(&text, "]}\n");
+	put_bytes("conversion.json", text.bytes, text.length);
+	text_free(&outputs);
+	text_free(&text);
+}
+
+static void
+put_config(const struct gpt2_config *config)
+{
+	struct text text = { 0 };
+
+	config_write(config, &text);
+	put_bytes("config.json", text.bytes, text.length);
+	text_free(&text);
+}
+
+static void
+build_sound(void)
+{
+	struct text text = { 0 };
+
+	empty_directory();
+	begin_weights();
+	put_config(&tiny);
+	config_write_generation(&tiny, &text);
+	put_bytes("generation_config.json", text.bytes, text.length);
+	text_free(&text);
+	put("vocab.json", VOCAB_TEXT);
+	put("merges.txt", "#version: 0.2\na b\n");
+	put("tokenizer_config.json", "{\"model_max_length\": 8}");
+	put_weights("model.safetensors");
+	put_manifest();
+	put_sums();
+}
+
+/* ---- what is broken --------------------------------------------------------------- */
+
+static void nothing(void) { }
+static void flip_weights(void) { flip_byte("model.safetensors", -1); }
+static void remove_config(void) { unlink("config.json"); }
+static void remove_weights(void) { unlink("model.safetensors"); }
+static void add_file(void) { put("notes.txt", "x"); }
+static void
+add_folder(void)
+{
+	mkdir("onnx", 0777);
+	put("onnx/model.onnx", "x");
+}
+static void
+add_exempt(void)
+{
+	put("model.sig", "{}");
+	put(".gitattributes", "x");
+	mkdir(".git", 0777);
+	put(".git/config", "x");
+	mkdir(".cache", 0777);
+	put(".cache/x", "x");
+}
+static void
+list_exempt(void)
+{
+	put(".gitattributes", "x");
+	put_sums();
+	put(".gitattributes", "y");
+}
+static void
+append_sums(const char *line)
+{
+	FILE *file = fopen("SHA256SUMS", "a");
+
+	if (file == NULL || fputs(line, file) == EOF || fclose(file) != 0)
+		die("SHA256SUMS");
+}
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+static void sums_missing(void) { append_sums(ZEROS "  gone.bin\n"); }
+static void sums_dotdot(void) { append_sums(ZEROS "  ../x\n"); }
+static void sums_inner_dotdot(void) { append_sums(ZEROS "  a/../../x\n"); }
+static void sums_absolute(void) { append_sums(ZEROS "  /etc/passwd\n"); }
+static void sums_self(void) { append_sums(ZEROS "  SHA256SUMS\n"); }
+static void sums_malformed(void) { append_sums("nonsense\n"); }
+static void sums_empty(void) { put("SHA256SUMS", ""); }
+static void sums_none(void) { unlink("SHA256SUMS"); }
+static void
+sums_dot_slash(void)
+{
+	unlink("SHA256SUMS");
+	if (system("sha256sum ./* > S && mv S SHA256SUMS") != 0)
+		die("sha256sum");
+}
+static void
+unlisted_weights(void)
+{
+	replace("SHA256SUMS", "  model.safetensors", "  model.unsafetensors");
+	unlink("conversion.json");
+	replace("SHA256SUMS", "  conversion.json", "  conversion.jsox");
+}
+static void
+flip_sums(void)
+{
+	flip_byte("SHA256SUMS", 0);
+	replace("SHA256SUMS", "  config.json", "  config.json");
+}
+
+/* Rows below this are about one part: the lists would only repeat it. */
+static void
+without_lists(void)
+{
+	unlink("SHA256SUMS");
+	unlink("conversion.json");
+}
+static void manifest_only(void) { unlink("SHA256SUMS"); }
+
+static void
+manifest_size(void)
+{
+	manifest_only();
+	put("merges.txt", "#version: 0.2\na b\n\n");
+}
+static void
+manifest_sha(void)
+{
+	manifest_only();
+	put("merges.txt", "#version: 0.3\na b\n");
+}
+static void
+manifest_gone(void)
+{
+	manifest_only();
+	unlink("tokenizer_config.json");
+}
+static void
+manifest_edit(const char *from, const char *to)
+{
+	manifest_only();
+	replace("conversion.json", from, to);
+}
+static void manifest_dtype(void) { manifest_edit("\"F16\"", "\"F32\""); }
+static void manifest_dtype_name(void) { manifest_edit("\"F16\"", "\"float16\""); }
+static void manifest_shape(void) { manifest_edit("\"shape\":[16]", "\"shape\":[17]"); }
+static void manifest_file(void) { manifest_edit("\"file\":\"model.safe", "\"file\":\"modem.safe"); }
+static void manifest_offset(void) { manifest_edit("\"offset\":", "\"offset\":1"); }
+static void manifest_name(void) { manifest_edit("h.0.ln_1.bias", "h.0.ln_7.bias"); }
+static void manifest_key(void) { manifest_edit("\"tensors\"", "\"tensor\""); }
+static void manifest_path(void) { manifest_edit("\"name\":\"config.json\"", "\"name\":\"../c\""); }
+static void manifest_json(void) { manifest_edit("{\"outputs\"", "{{\"outputs\""); }
+static void manifest_list(void) { manifest_only(); put("conversion.json", "[]"); }
+static void manifest_entry(void) { manifest_edit("\"bytes\"", "\"byte\""); }
+
+static void st_cut(void) { without_lists(); put("model.safetensors", "1234567"); }
+static void
+st_hole(void)
+{
+	without_lists();
+	copy_fixture("st_hole.safetensors", "model.safetensors");
+}
+static void
+st_long(void)
+{
+	without_lists();
+	put_bytes("model.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
+}
+static void st_json(void) { without_lists(); put_bytes("model.safetensors", "\x02\0\0\0\0\0\0\0[]", 10); }
+static void st_empty(void) { without_lists(); put("model.safetensors", ""); }
+
+static void
+tensor_missing(void)
+{
+	without_lists();
+	drop_tensor(H0 "ln_1.bias");
+	drop_tensor("transformer.ln_f.bias");
+	put_weights("model.safetensors");
+}
+static void
+tensor_extra(void)
+{
+	without_lists();
+	add_tensor("transformer.h.0.attn.rotary", DTYPE_FLOAT16, 1, 3, 0);
+	put_weights("model.safetensors");
+}
+static void
+tensor_shape(void)
+{
+	without_lists();
+	find_tensor(H0 "mlp.c_fc.weight")->shape[0] = INNER;
+	find_tensor(H0 "mlp.c_fc.weight")->shape[1] = WIDTH;
+	put_weights("model.safetensors");
+}
+static void
+tensor_dtype(void)
+{
+	without_lists();
+	find_tensor(H0 "mlp.c_fc.weight")->dtype = DTYPE_INT8;
+	put_weights("model.safetensors");
+}
+static void
+tensors_tolerated(void)
+{
+	without_lists();
+	add_tensor(H0 "attn.bias", DTYPE_BOOL, 2, POSITIONS, POSITIONS);
+	add_tensor(H0 "attn.masked_bias", DTYPE_FLOAT16, 0, 0, 0);
+	add_tensor("lm_head.weight", DTYPE_FLOAT16, 2, VOCABULARY, WIDTH);
+	put_weights("model.safetensors");
+}
+static void
+tensors_bare(void)
+{
+	without_lists();
+	for (size_t i = 0; i < tensor_count; i++)
+		tensors[i].name += strlen("transformer.");
+	put_weights("model.safetensors");
+}
+static void
+tensors_mixed(void)
+{
+	without_lists();
+	find_tensor("transformer.wte.weight")->name += strlen("transformer.");
+	put_weights("model.safetensors");
+}
+static void
+tensor_twice(void)
+{
+	without_lists();
+	add_tensor("wte.weight", DTYPE_FLOAT16, 2, VOCABULARY, WIDTH);
+	put_weights("model.safetensors");
+}
+static void
+head_shape(void)
+{
+	without_lists();
+	add_tensor("lm_head.weight", DTYPE_FLOAT16, 2, VOCABULARY + 1, WIDTH);
+	put_weights("model.safetensors");
+}
+static void
+config_edit(const char *from, const char *to)
+{
+	without_lists();
+	replace("config.json", from, to);
+}
+static void config_untied(void) { config_edit("embeddings\": true", "embeddings\": false"); }
+static void config_layers(void) { config_edit("\"n_layer\": 1", "\"n_layer\": 9007199254740992"); }
+static void config_vocabulary(void) { config_edit("\"vocab_size\": 4", "\"vocab_size\": 5"); }
+static void config_small(void) { config_edit("\"vocab_size\": 4", "\"vocab_size\": 3"); }
+static void config_heads(void) { config_edit("\"n_head\": 2", "\"n_head\": 3"); }
+static void config_type(void) { config_edit("\"gpt2\"", "\"llama\""); }
+static void config_json(void) { config_edit("{", "{\"n_head\": 1,"); }
+static void
+layers_extra(void)
+{
+	without_lists();
+	add_tensor("transformer.h.1.ln_1.weight", DTYPE_FLOAT16, 1, WIDTH, 0);
+	add_tensor("transformer.h.2147483647.ln_1.weight", DTYPE_FLOAT16, 1, WIDTH, 0);
+	put_weights("model.safetensors");
+}
+
+static void vocabulary_gap(void) { without_lists(); replace("vocab.json", ":2,", ":7,"); }
+static void merges_gone(void) { without_lists(); unlink("merges.txt"); }
+static void merges_bad(void) { without_lists(); put("merges.txt", "b a\n"); }
+static void length_text(void) { without_lists(); put("tokenizer_config.json", "{\"model_max_length\":\"8\"}"); }
+static void generation_bad(void) { without_lists(); put("generation_config.json", "{"); }
+static void generation_list(void) { without_lists(); put("generation_config.json", "[]"); }
+
+/* Two shards and their index; `edit` of the index from -> to. */
+static void
+put_shards(const char *from, const char *to)
+{
+	struct safetensors_tensor all[MAX_TENSORS];
+	const size_t              count = tensor_count, half = count / 2;
+	struct text               map = { 0 };
+	uint64_t                  bytes = 0;
+
+	without_lists();
+	unlink("model.safetensors");
+	memcpy(all, tensors, sizeof all);
+	for (unsigned shard = 0; shard < 2; shard++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "model-0000%u-of-00002.safetensors", shard + 1);
+		tensor_count = shard == 0 ? half : count - half;
+		memcpy(tensors, shard == 0 ? all : all + half, tensor_count * sizeof *tensors);
+		put_weights(name);
+		for (size_t i = 0; i < tensor_count; i++) {
+			bytes += tensors[i].bytes;
+			text_add(&map, "%s\"%s\":\"%s\"", map.length > 0 ? "," : "",
+				tensors[i].name, name);
+		}
+	}
+	text_add(&map, "}}");
+	FILE *file = fopen("model.safetensors.index.json", "w");
+	if (file == NULL)
+		die("index");
+	fprintf(file, "{\"metadata\":{\"total_size\":%llu},\"weight_map\":{%s",
+		(unsigned long long)bytes, map.bytes);
+	fclose(file);
+	text_free(&map);
+	if (from != NULL)
+		replace("model.safetensors.index.json", from, to);
+}
+static void shards(void) { put_shards(NULL, NULL); }
+static void shards_size(void) { put_shards("\"total_size\":", "\"total_size\":1"); }
+static void shards_no_size(void) { put_shards("\"total_size\"", "\"total\""); }
+static void shards_gone(void) { shards(); unlink("model-00002-of-00002.safetensors"); }
+static void shards_path(void) { put_shards(":\"model-", ":\"../model-"); }
+static void shards_folder(void) { put_shards(":\"model-", ":\"x/model-"); }
+static void shards_name(void) { put_shards(":\"model-00001-of-00002.safetensors\"", ":\"config.json\""); }
+static void shards_wrong(void) { put_shards("transformer.h.0.ln_2.bias", "transformer.h.0.ln_2.bia"); }
+static void shards_number(void) { put_shards("\"model-00001-of-00002.safetensors\"", "7"); }
+static void shards_no_map(void) { put_shards("weight_map", "weight_mop"); }
+static void shards_json(void) { put_shards("{", "{{"); }
+
+static void
+torch_file(const char *fixture)
+{
+	without_lists();
+	unlink("model.safetensors");
+	copy_fixture(fixture, "pytorch_model.bin");
+}
+static void torch_zip(void) { torch_file("tiny-zip.bin"); }
+static void torch_legacy(void) { torch_file("tiny-legacy.bin"); }
+static void torch_hostile(void) { torch_file("hostile.bin"); }
+static void
+torch_beside(void)
+{
+	without_lists();
+	copy_fixture("tiny-zip.bin", "pytorch_model.bin");
+}
+static void
+torch_hostile_beside(void)
+{
+	without_lists();
+	copy_fixture("hostile.bin", "pytorch_model.bin");
+}
+/* The first element of the first storage: aligned to 64 bytes after the local header. */
+static void
+torch_flip(void)
+{
+	size_t length;
+	char  *bytes, *at;
+
+	torch_zip();
+	bytes = get("pytorch_model.bin", &length);
+	at = memmem(bytes, length, "data/0FB", 8);
+	if (at == NULL)
+		die("data/0");
+	flip_byte("pytorch_model.bin", (at - bytes + 64) / 64 * 64);
+	free(bytes);
+}
+static void
+torch_cut(void)
+{
+	size_t length;
+	char  *bytes;
+
+	torch_legacy();
+	bytes = get("pytorch_model.bin", &length);
+	put_bytes("pytorch_model.bin", bytes, length - 3);
+	free(bytes);
+}
+static void torch_other(void) { without_lists(); rename("model.safetensors", "pytorch_model.bin"); }
+static void
+torch_shape(void)
+{
+	torch_zip();
+	replace("config.json", "\"n_positions\": 8", "\"n_positions\": 9");
+}
+
+static void
+link_inside(void)
+{
+	rename("model.safetensors", "weights.bin");
+	if (symlink("weights.bin", "model.safetensors") != 0)
+		die("symlink");
+	put_sums();
+	unlink("conversion.json");
+	put_sums();
+}
+static void
+link_outside(void)
+{
+	without_lists();
+	unlink("tokenizer_config.json");
+	if (symlink("/etc/passwd", "tokenizer_config.json") != 0)
+		die("symlink");
+}
+static void
+link_dangling(void)
+{
+	without_lists();
+	if (symlink("gone", "extra") != 0)
+		die("symlink");
+}
+static void
+link_cache(void)
+{
+	without_lists();
+	if (system("rm -rf ../models--a--b && mkdir -p ../models--a--b/blobs && "
+		"mv model.safetensors ../models--a--b/blobs/1234 && "
+		"ln -s ../models--a--b/blobs/1234 model.safetensors") != 0)
+		die("cache");
+}
+static void fifo(void) { without_lists(); mkfifo("extra", 0666); }
+static void
+unreadable(void)
+{
+	flip_weights();
+	unlink("SHA256SUMS");
+	chmod("vocab.json", 0);
+}
+static void
+many_problems(void)
+{
+	struct text sums = { 0 };
+
+	for (int i = 0; i < 1500; i++)
+		text_add(&sums, ZEROS "  gone%d\n", i);
+	text_add(&sums, ZEROS "  /etc/passwd\n");
+	put_bytes("SHA256SUMS", sums.bytes, sums.length);
+	text_free(&sums);
+}
+
+/* ---- rows ------------------------------------------------------------------------- */
+
+static const struct row {
+	const char *what;
+	void      (*change)(void);
+	const char *problems;
+	const char *note;               /* slug of a note that must be there, or "" */
+	bool        needs_plain_user;   /* root may read everything */
+} rows[] = {
+	{ "sound", nothing, "", "", false },
+	{ "a bit of the weights flipped", flip_weights,
+	  "1 model.safetensors vsums;1 model.safetensors manifest;", "", false },
+	{ "config.json missing", remove_config,
+	  "1 config.json vmissing;1 config.json sumsmiss;1 config.json vmissing;", "", false },
+	{ "weights missing", remove_weights,
+	  "1 model.safetensors sumsmiss;1 model.safetensors vmissing;"
+	  "1 conversion.json manifest;1 model.safetensors vmissing;", "", false },
+	{ "file not listed", add_file, "1 notes.txt sumsextra;", "", false },
+	{ "file in a folder not listed", add_folder, "1 onnx/model.onnx sumsextra;", "", false },
+	{ "files that do not count", add_exempt, "", "", false },
+	{ "files that do not count, but are listed", list_exempt, "1 .gitattributes vsums;", "",
+	  false },
+	{ "listed file missing", sums_missing, "1 gone.bin sumsmiss;", "", false },
+	{ "list names ..", sums_dotdot, "5 SHA256SUMS sumspath;", "", false },
+	{ "list names .. inside", sums_inner_dotdot, "5 SHA256SUMS sumspath;", "", false },
+	{ "list names an absolute path", sums_absolute, "5 SHA256SUMS sumspath;", "", false },
+	{ "list names itself", sums_self, "1 SHA256SUMS sumsself;", "", false },
+	{ "malformed line", sums_malformed, "", "sums-malformed", false },
+	{ "empty list", sums_empty, "1 SHA256SUMS sumsbad;", "", false },
+	{ "no list", sums_none, "", "no-sums", false },
+	{ "names with ./", sums_dot_slash, "", "", false },
+	{ "weights not listed", unlisted_weights,
+	  "1 conversion.jsox sumsmiss;1 model.unsafetensors sumsmiss;"
+	  "1 model.safetensors sumsextra;", "", false },
+	{ "digest in the list flipped", flip_sums, "1 config.json vsums;", "", false },
+
+	{ "conversion.json without sums", manifest_only, "", "no-sums", false },
+	{ "size", manifest_size, "1 merges.txt manifest;", "", false },
+	{ "digest", manifest_sha, "1 merges.txt manifest;", "", false },
+	{ "output missing", manifest_gone, "1 tokenizer_config.json vmissing;", "", false },
+	{ "dtype", manifest_dtype, "1 model.safetensors transformer.h.0.attn.c_attn.bias manifest;",
+	  "", false },
+	{ "dtype by torch's name", manifest_dtype_name, "", "", false },
+	{ "shape", manifest_shape, "1 model.safetensors transformer.h.0.mlp.c_fc.bias manifest;",
+	  "", false },
+	{ "file of a tensor", manifest_file,
+	  "1 conversion.json manifest;1 model.safetensors manifest;", "", false },
+	{ "offset", manifest_offset,
+	  "1 model.safetensors transformer.h.0.attn.c_attn.bias manifest;", "", false },
+	{ "tensor renamed", manifest_name,
+	  "1 model.safetensors transformer.h.0.ln_7.bias manifest;", "", false },
+	{ "no tensors", manifest_key, "3 conversion.json manifest;", "", false },
+	{ "output outside", manifest_path, "5 conversion.json sumspath;", "", false },
+	{ "no JSON", manifest_json, "3 conversion.json json;", "", false },
+	{ "a list", manifest_list, "3 conversion.json manifest;", "", false },
+	{ "output without size", manifest_entry, "3 conversion.json manifest;", "", false },
+
+	{ "safetensors of 7 bytes", st_cut, "3 model.safetensors vst8;", "", false },
+	{ "safetensors of nothing", st_empty, "3 model.safetensors vst8;", "", false },
+	{ "safetensors with a hole", st_hole, "3 model.safetensors b vstov;", "", false },
+	{ "safetensors, header of 2^64-1", st_long, "3 model.safetensors vst8;", "", false },
+	{ "safetensors, header a list", st_json, "3 model.safetensors vstjson;", "", false },
+
+	{ "tensors missing", tensor_missing,
+	  "1 model.safetensors transformer.h.0.ln_1.bias vtensor;"
+	  "1 model.safetensors transformer.ln_f.bias vtensor;", "", false },
+	{ "tensor extra", tensor_extra,
+	  "1 model.safetensors transformer.h.0.attn.rotary vtensor;", "", false },
+	{ "shape not transposed", tensor_shape,
+	  "1 model.safetensors transformer.h.0.mlp.c_fc.weight vtensor;", "", false },
+	{ "dtype of no weight", tensor_dtype,
+	  "1 model.safetensors transformer.h.0.mlp.c_fc.weight vtensor;", "", false },
+	{ "masks and head", tensors_tolerated, "", "", false },
+	{ "no prefix", tensors_bare, "", "", false },
+	{ "prefix mixed", tensors_mixed, "1 model.safetensors vtensor;", "", false },
+	{ "with and without prefix", tensor_twice, "1 model.safetensors vtensor;"
+	  "1 model.safetensors wte.weight vtensor;", "", false },
+	{ "head of another shape", head_shape, "1 model.safetensors lm_head.weight vtensor;", "",
+	  false },
+	{ "untied without head", config_untied, "1 model.safetensors lm_head.weight vtensor;", "",
+	  false },
+	{ "n_layer 2^53", config_layers, "1 model.safetensors vconfig;", "", false },
+	{ "vocab_size one more", config_vocabulary,
+	  "1 model.safetensors transformer.wte.weight vtensor;", "", false },
+	{ "vocab_size one less", config_small,
+	  "1 model.safetensors transformer.wte.weight vtensor;1 vocab.json vocabsize;", "", false },
+	{ "n_head does not divide", config_heads, "3 config.json headsdiv;", "", false },
+	{ "another model", config_type, "4 config.json vconfig;", "", false },
+	{ "duplicate key", config_json, "3 config.json json;", "", false },
+	{ "tensors of more layers", layers_extra, "1 model.safetensors vconfig;", "", false },
+
+	{ "vocabulary with a gap", vocabulary_gap, "3 vocab.json vocabgap;", "", false },
+	{ "merges missing", merges_gone, "1 vocab.json tokhalf;", "", false },
+	{ "merge of no token", merges_bad, "3 merges.txt mergesbad;", "", false },
+	{ "model_max_length a text", length_text, "1 tokenizer_config.json vtok;", "", false },
+	{ "generation config broken", generation_bad, "3 generation_config.json json;", "", false },
+	{ "generation config a list", generation_list, "3 generation_config.json json;", "",
+	  false },
+
+	{ "shards", shards, "", "", false },
+	{ "shards, no total_size", shards_no_size, "", "", false },
+	{ "shards, total_size wrong", shards_size, "1 model.safetensors.index.json vindex;", "",
+	  false },
+	{ "shard missing", shards_gone, "1 model-00002-of-00002.safetensors vindex;", "", false },
+	{ "shard by a path", shards_path,
+	  "5 model.safetensors.index.json transformer.h.0.attn.c_attn.bias vindex;"
+	  "1 model-00001-of-00002.safetensors transformer.h.0.attn.c_attn.bias vindex;", "",
+	  false },
+	{ "shard in a folder", shards_folder,
+	  "1 model-00001-of-00002.safetensors transformer.h.0.attn.c_attn.bias vindex;"
+	  "5 model.safetensors.index.json transformer.h.0.attn.c_attn.bias vindex;", "", false },
+	{ "no weights by its name", shards_name, "1 *", "", false },
+	{ "tensor not in that shard", shards_wrong,
+	  "1 model-00001-of-00002.safetensors transformer.h.0.ln_2.bia vindex;"
+	  "1 model-00001-of-00002.safetensors transformer.h.0.ln_2.bias vindex;", "", false },
+	{ "file no text", shards_number, "3 *", "", false },
+	{ "no weight_map", shards_no_map, "3 model.safetensors.index.json vindex;", "", false },
+	{ "index no JSON", shards_json, "3 model.safetensors.index.json json;", "", false },
+
+	{ "torch zip with masks, head, views", torch_zip, "", "", false },
+	{ "torch legacy", torch_legacy, "", "", false },
+	{ "hostile pickle", torch_hostile, "5 pytorch_model.bin *", "", false },
+	{ "both forms", torch_beside, "", "weights-in-two-forms", false },
+	{ "hostile pickle beside good weights", torch_hostile_beside, "5 pytorch_model.bin *", "",
+	  false },
+	{ "CRC of a record", torch_flip, "3 pytorch_model.bin *", "", false },
+	{ "legacy stream cut", torch_cut, "3 pytorch_model.bin *", "", false },
+	{ "safetensors under another name", torch_other, "3 pytorch_model.bin vtorch;", "", false },
+	{ "torch tensor of another shape", torch_shape,
+	  "1 pytorch_model.bin transformer.wpe.weight vtensor;", "", false },
+
+	{ "link inside", link_inside, "", "", false },
+	{ "link outside", link_outside, "5 tokenizer_config.json sumspath;", "", false },
+	{ "link to nothing", link_dangling, "6 extra *", "", false },
+	{ "link into the Hub's cache", link_cache, "", "", false },
+	{ "a pipe", fifo, "6 extra *", "", false },
+	{ "unreadable file", unreadable, "6 vocab.json *", "", true },
+};
+
+static char *
+describe(const struct verify_result *result, struct text *to)
+{
+	for (size_t i = 0; i < result->problem_count; i++) {
+		const struct error *problem = &result->problems[i];
+
+		text_add(to, "%d %s%s%s %s;", (int)problem->kind, problem->file,
+			problem->tensor[0] != '\0' ? " " : "", problem->tensor, problem->slug);
+	}
+	return to->length > 0 ? to->bytes : (char *)"";
+}
+
+/* A '*' at the end of what is expected stands for anything. */
+static bool
+is_as_expected(const char *found, const char *expected)
+{
+	size_t length = strlen(expected);
+
+	if (length > 0 && expected[length - 1] == '*')
+		return strncmp(found, expected, length - 1) == 0;
+	return strcmp(found, expected) == 0;
+}
+
+static bool
+has_note(const struct decision_log *log, const char *slug)
+{
+	for (size_t i = 0; i < log->note_count; i++) {
+		if (strcmp(log->notes[i].slug, slug) == 0)
+			return true;
+	}
+	return slug[0] == '\0';
+}
+
+static void
+test_rows(void)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct row    *row = &rows[i];
+		struct verify_result result;
+		struct decision_log  log;
+		struct text          problems = { 0 };
+		struct error         err = { 0 };
+
+		if (row->needs_plain_user && geteuid() == 0)
+			continue;
+		build_sound();
+		row->change();
+		decision_log_init(&log);
+		CHECK(verify_directory(".", NULL, NULL, &result, &log, &err), "%s: %s", row->what,
+			err.text);
+		describe(&result, &problems);
+		CHECK(is_as_expected(problems.length > 0 ? problems.bytes : "", row->problems),
+			"%s: expected \"%s\", found \"%s\" (%s)", row->what, row->problems,
+			problems.length > 0 ? problems.bytes : "",
+			result.problem_count > 0 ? result.problems[0].text : "");
+		CHECK(has_note(&log, row->note), "%s: no note %s", row->what, row->note);
+		text_free(&problems);
+		verify_fini(&result);
+		decision_log_fini(&log);
+	}
+}
+
+/* ---- the rest --------------------------------------------------------------------- */
+
+struct seen_progress {
+	uint64_t done, total;
+	unsigned calls;
+	bool     went_back;
+};
+
+static void
+note_progress(void *context, uint64_t done, uint64_t total)
+{
+	struct seen_progress *seen = context;
+
+	seen->went_back |= done < seen->done || (seen->calls > 1 && total < done);
+	seen->done = done;
+	seen->total = total;
+	seen->calls++;
+}
+
+static void
+test_result(void)
+{
+	struct seen_progress seen = { 0 };
+	struct verify_result result;
+	struct decision_log  log;
+	struct error         err = { 0 };
+	char                 hex[DIGEST_HEX_SIZE] = "";
+
+	build_sound();
+	decision_log_init(&log);
+	CHECK(verify_directory(".", note_progress, &seen, &result, &log, &err), "%s", err.text);
+	CHECK(result.tensors == 16, "%zu tensors", result.tensors);
+	CHECK(result.file_count == 8, "%zu files", result.file_count);
+	CHECK(verify_severest(&result) == NULL, "a problem");
+	CHECK(seen.calls == 8 && seen.done == seen.total && !seen.went_back, "%u calls, %llu of %llu",
+		seen.calls, (unsigned long long)seen.done, (unsigned long long)seen.total);
+	for (size_t i = 0; i < result.file_count; i++) {
+		if (strcmp(result.files[i].name, "vocab.json") == 0) {
+			memcpy(hex, result.files[i].sha256, sizeof hex);
+			CHECK(result.files[i].bytes == strlen(VOCAB_TEXT), "bytes");
+		}
+	}
+	/* sha256sum of VOCAB_TEXT */
+	CHECK_TEXT(hex, "cd9fcbfce4dac91877307bc00cbb08f88e45dbf9e04eb486d1cff36eaaa3a74d",
+		"vocab.json");
+	verify_fini(&result);
+	decision_log_fini(&log);
+}
+
+static void
+test_severity(void)
+{
+	static const enum error_kind order[] = { ERROR_INTERNAL, ERROR_UNSAFE, ERROR_CORRUPT,
+		ERROR_LIMIT, ERROR_UNSUPPORTED, ERROR_NO_INPUT, ERROR_NO_OUTPUT, ERROR_MISMATCH };
+
+	for (size_t i = 0; i + 1 < sizeof order / sizeof *order; i++) {
+		struct error         problems[2] = { { .kind = order[i + 1] }, { .kind = order[i] } };
+		struct verify_result result = { .problems = problems, .problem_count = 2 };
+
+		CHECK(verify_severest(&result) == &problems[1], "%d before %d", (int)order[i],
+			(int)order[i + 1]);
+	}
+}
+
+static void
+test_many_problems(void)
+{
+	struct verify_result result;
+	struct decision_log  log;
+	struct error         err = { 0 };
+
+	build_sound();
+	many_problems();
+	decision_log_init(&log);
+	CHECK(verify_directory(".", NULL, NULL, &result, &log, &err), "%s", err.text);
+	CHECK(result.problem_count == 1000, "%zu", result.problem_count);
+	CHECK(verify_severest(&result) != NULL && verify_severest(&result)->kind == ERROR_UNSAFE,
+		"the severe one was kept");
+	CHECK(has_note(&log, "too-many-problems"), "no note");
+	verify_fini(&result);
+	decision_log_fini(&log);
+}
+
+static void
+test_no_directory(void)
+{
+	static const char *const names_of_none[] = { "gone", "config.json", "" };
+
+	build_sound();
+	for (size_t i = 0; i < sizeof names_of_none / sizeof *names_of_none; i++) {
+		struct verify_result result;
+		struct decision_log  log;
+		struct error         err = { 0 };
+
+		decision_log_init(&log);
+		CHECK(!verify_directory(names_of_none[i], NULL, NULL, &result, &log, &err)
+			&& err.kind == ERROR_NO_INPUT, "\"%s\": %s", names_of_none[i], err.text);
+		verify_fini(&result);
+		decision_log_fini(&log);
+	}
+}
+
+int
+main(void)
+{
+	char folder[128];
+
+	if (realpath("fixtures/gpt2", fixtures) == NULL)
+		die("fixtures/gpt2 (run from the project root)");
+	snprintf(workplace, sizeof workplace, "/tmp/test_verify.XXXXXX");
+	if (mkdtemp(workplace) == NULL)
+		die(workplace);
+	snprintf(folder, sizeof folder, "%s/model", workplace);
+	if (mkdir(folder, 0777) != 0 || chdir(folder) != 0)
+		die(folder);
+	test_rows();
+	test_result();
+	test_severity();
+	test_many_problems();
+	test_no_directory();
+	empty_directory();
+	if (chdir("/") != 0)
+		die("/");
+	snprintf(folder, sizeof folder, "rm -rf %s", workplace);
+	if (system(folder) != 0)
+		die(workplace);
+	return check_end("verify");
+}
