@@ -1,5 +1,7 @@
 #include "plan/strided_copy.h"
 
+#include "plan/transpose.h"
+
 #include <string.h>
 
 uint64_t
@@ -222,43 +224,6 @@ strided_copy_image_target(const struct strided_copy *box,
 
 /* ---- the kernel ------------------------------------------------------------------- */
 
-/*
- * The two dimensions that matter: in one the source is dense, in the other the target.
- * Where it is the same one, rows are copied; else squares are transposed, small enough that
- * the lines they touch on both sides stay in the first-level cache.
- */
-#define SQUARE 32
-
-#define TRANSPOSE_SQUARES(type) \
-	for (uint64_t r = 0; r < rows; r += SQUARE) { \
-		uint64_t r_end = rows - r < SQUARE ? rows : r + SQUARE; \
-		for (uint64_t c = 0; c < columns; c += SQUARE) { \
-			uint64_t c_end = columns - c < SQUARE ? columns : c + SQUARE; \
-			for (uint64_t j = c; j < c_end; j++) { \
-				for (uint64_t i = r; i < r_end; i++) { \
-					type element; \
-					memcpy(&element, source + (i * source_pitch + j) * sizeof element, \
-						sizeof element); \
-					memcpy(target + (j * target_pitch + i) * sizeof element, &element, \
-						sizeof element); \
-				} \
-			} \
-		} \
-	}
-
-/* target[j][i] = source[i][j]; pitches are in elements. */
-static void
-transpose(const unsigned char *source, uint64_t source_pitch, unsigned char *target,
-	uint64_t target_pitch, uint64_t rows, uint64_t columns, size_t element_bytes)
-{
-	switch (element_bytes) {
-	case 1: TRANSPOSE_SQUARES(uint8_t); break;
-	case 2: TRANSPOSE_SQUARES(uint16_t); break;
-	case 4: TRANSPOSE_SQUARES(uint32_t); break;
-	default: TRANSPOSE_SQUARES(uint64_t); break;
-	}
-}
-
 /* Elements in a line, at any pitch on either side. */
 static void
 copy_line(const unsigned char *source, uint64_t source_stride, unsigned char *target,
@@ -312,6 +277,10 @@ next_index(const struct strided_copy *outer, uint64_t index[COPY_MAX_DIMS],
 	return false;
 }
 
+/*
+ * Two dimensions matter: in one the source is dense, in the other the target.  Where it is
+ * the same one, lines are copied; else planes are transposed.
+ */
 void
 strided_copy_run(const struct strided_copy *copy, const unsigned char *source,
 	unsigned char *target, size_t element_bytes)
