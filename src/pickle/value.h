@@ -31,7 +31,11 @@ enum value_kind {
 
 struct value {
 	uint8_t  kind;          /* enum value_kind */
-	bool     raw_text;      /* VALUE_TEXT from a Python 2 byte string: perhaps not UTF-8 */
+	bool     raw_text;      /* VALUE_TEXT that was a Python 2 byte string, is not UTF-8 or
+	                           holds a NUL: to be checked where it is a name */
+	bool     unhashable;    /* LIST, DICT, SET but a frozenset, a TUPLE with such: no key */
+	uint16_t depth;         /* of nesting: 0 for a scalar, else 1 + that of the deepest item
+	                           when it was added */
 	uint32_t count, room;   /* of items; a dict has 2 per entry: key, value, key, value ... */
 	union {
 		bool    boolean;
@@ -60,6 +64,9 @@ struct value *value_find(const struct value *dict, const char *key);
 /* An attribute of an object: an entry of its state dict (also of a (dict, slots) pair), or of
  * a plain dict.  So argparse.Namespace, SimpleNamespace and dict read alike. */
 struct value *value_attribute(const struct value *object, const char *name);
+/* The first text key that a dict has twice, or NULL; also NULL when it is no dict.  In linear
+ * time whatever the keys, so it is fit for untrusted dicts. */
+const struct value *value_duplicate_key(const struct value *dict);
 bool value_is_text(const struct value *value, const char *text);
 bool value_is_global(const struct value *value, const char *module, const char *name);
 /* "a list", "a dict", "torch._utils._rebuild_qtensor(...)": for messages, escaped and cut.

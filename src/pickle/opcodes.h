@@ -1,0 +1,109 @@
+#ifndef PICKLE_OPCODES_H
+#define PICKLE_OPCODES_H
+
+#include <stdint.h>
+
+/* What follows an opcode's byte; numbers are little-endian except the double. */
+enum opcode_argument {
+	ARGUMENT_NONE,
+	ARGUMENT_U8,
+	ARGUMENT_U16,
+	ARGUMENT_U32,
+	ARGUMENT_I32,
+	ARGUMENT_U64,
+	ARGUMENT_DOUBLE,        /* 8 bytes, big-endian */
+	ARGUMENT_BYTES_U8,      /* a count of that width, then as many bytes */
+	ARGUMENT_BYTES_U32,
+	ARGUMENT_BYTES_I32,
+	ARGUMENT_BYTES_U64,
+	ARGUMENT_LONG_U8,       /* the same, the bytes being one two's complement number */
+	ARGUMENT_LONG_I32,
+	ARGUMENT_INTEGER_LINE,  /* text up to the next newline */
+	ARGUMENT_FLOAT_LINE,
+	ARGUMENT_INDEX_LINE,
+	ARGUMENT_TEXT_LINE,
+	ARGUMENT_NAME_LINE,
+	ARGUMENT_NAME_LINES,    /* two lines: module, name */
+};
+
+enum opcode_code {
+	OPCODE_MARK = 0x28,
+	OPCODE_EMPTY_TUPLE = 0x29,
+	OPCODE_STOP = 0x2e,
+	OPCODE_POP = 0x30,
+	OPCODE_POP_MARK = 0x31,
+	OPCODE_DUP = 0x32,
+	OPCODE_BINBYTES = 0x42,
+	OPCODE_SHORT_BINBYTES = 0x43,
+	OPCODE_FLOAT = 0x46,
+	OPCODE_BINFLOAT = 0x47,
+	OPCODE_INT = 0x49,
+	OPCODE_BININT = 0x4a,
+	OPCODE_BININT1 = 0x4b,
+	OPCODE_LONG = 0x4c,
+	OPCODE_BININT2 = 0x4d,
+	OPCODE_NONE = 0x4e,
+	OPCODE_PERSID = 0x50,
+	OPCODE_BINPERSID = 0x51,
+	OPCODE_REDUCE = 0x52,
+	OPCODE_STRING = 0x53,
+	OPCODE_BINSTRING = 0x54,
+	OPCODE_SHORT_BINSTRING = 0x55,
+	OPCODE_UNICODE = 0x56,
+	OPCODE_BINUNICODE = 0x58,
+	OPCODE_EMPTY_LIST = 0x5d,
+	OPCODE_APPEND = 0x61,
+	OPCODE_BUILD = 0x62,
+	OPCODE_GLOBAL = 0x63,
+	OPCODE_DICT = 0x64,
+	OPCODE_APPENDS = 0x65,
+	OPCODE_GET = 0x67,
+	OPCODE_BINGET = 0x68,
+	OPCODE_INST = 0x69,
+	OPCODE_LONG_BINGET = 0x6a,
+	OPCODE_LIST = 0x6c,
+	OPCODE_OBJ = 0x6f,
+	OPCODE_PUT = 0x70,
+	OPCODE_BINPUT = 0x71,
+	OPCODE_LONG_BINPUT = 0x72,
+	OPCODE_SETITEM = 0x73,
+	OPCODE_TUPLE = 0x74,
+	OPCODE_SETITEMS = 0x75,
+	OPCODE_EMPTY_DICT = 0x7d,
+	OPCODE_PROTO = 0x80,
+	OPCODE_NEWOBJ = 0x81,
+	OPCODE_EXT1 = 0x82,
+	OPCODE_EXT2 = 0x83,
+	OPCODE_EXT4 = 0x84,
+	OPCODE_TUPLE1 = 0x85,
+	OPCODE_TUPLE2 = 0x86,
+	OPCODE_TUPLE3 = 0x87,
+	OPCODE_NEWTRUE = 0x88,
+	OPCODE_NEWFALSE = 0x89,
+	OPCODE_LONG1 = 0x8a,
+	OPCODE_LONG4 = 0x8b,
+	OPCODE_SHORT_BINUNICODE = 0x8c,
+	OPCODE_BINUNICODE8 = 0x8d,
+	OPCODE_BINBYTES8 = 0x8e,
+	OPCODE_EMPTY_SET = 0x8f,
+	OPCODE_ADDITEMS = 0x90,
+	OPCODE_FROZENSET = 0x91,
+	OPCODE_NEWOBJ_EX = 0x92,
+	OPCODE_STACK_GLOBAL = 0x93,
+	OPCODE_MEMOIZE = 0x94,
+	OPCODE_FRAME = 0x95,
+	OPCODE_BYTEARRAY8 = 0x96,
+	OPCODE_NEXT_BUFFER = 0x97,
+	OPCODE_READONLY_BUFFER = 0x98,
+};
+
+struct opcode {
+	const char *name;               /* NULL: no such opcode */
+	uint8_t     argument;           /* enum opcode_argument */
+	uint8_t     protocol;           /* that introduced it */
+};
+
+/* By the opcode's byte: the 68 opcodes of protocols 0 to 5. */
+extern const struct opcode opcodes_table[256];
+
+#endif
