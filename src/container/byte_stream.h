@@ -23,8 +23,9 @@ uint64_t byte_stream_length(const struct byte_stream *stream);
 uint64_t byte_stream_position(const struct byte_stream *stream);
 bool     byte_stream_is_deflated(const struct byte_stream *stream);
 const struct input_file *byte_stream_file(const struct byte_stream *stream);
-/* Where in the file the range, or its deflated form, begins. */
+/* Where in the file the range, or its deflated form, begins, and how long that is. */
 uint64_t byte_stream_file_offset(const struct byte_stream *stream);
+uint64_t byte_stream_stored_length(const struct byte_stream *stream);
 
 /* The bytes at the position, at least one, without moving; *count 0 at the end. */
 bool byte_stream_peek(struct byte_stream *stream, const unsigned char **at, size_t *count,

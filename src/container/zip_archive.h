@@ -45,6 +45,8 @@ const struct zip_record *zip_archive_record(const struct zip_archive *archive, s
 const struct zip_record *zip_archive_find(const struct zip_archive *archive, const char *name);
 /* ZIP_TORCH: the common root folder without its slash. */
 const char              *zip_archive_root(const struct zip_archive *archive);
+/* The file it lies in, for messages. */
+const struct input_file *zip_archive_file(const struct zip_archive *archive);
 size_t                   zip_archive_comment_length(const struct zip_archive *archive);
 void                     zip_archive_close(struct zip_archive *archive);  /* NULL is fine */
 

@@ -1,0 +1,279 @@
+#include "container/input_file.h"
+
+#include "base/signals.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SPOOL_BLOCK ((size_t)256 << 10)
+#define SPOOL_POLL_MILLISECONDS 200
+
+static const char *
+kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR: return "a directory";
+	case S_IFIFO: return "a FIFO";
+	case S_IFSOCK: return "a socket";
+	case S_IFCHR: return "a character device";
+	case S_IFBLK: return "a block device";
+	default: return "not a file";
+	}
+}
+
+/* Takes `fd` over: closes it on failure. */
+static struct input_file *
+adopt(int fd, const char *shown, struct error *err)
+{
+	struct input_file *file = calloc(1, sizeof *file);
+
+	if (file == NULL || (file->name = strdup(shown)) == NULL) {
+		error_no_memory(err, sizeof *file);
+		free(file);
+		close(fd);
+		return NULL;
+	}
+	file->fd = fd;
+	if (fstat(fd, &file->opened) != 0) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot look at it");
+	} else if (!S_ISREG(file->opened.st_mode)) {
+		error_set(err, ERROR_NO_INPUT, "notreg", "is %s; a regular file is expected",
+			kind_of(file->opened.st_mode));
+	} else {
+		file->size = (uint64_t)file->opened.st_size;
+		return file;
+	}
+	input_file_close(file);
+	return NULL;
+}
+
+struct input_file *
+input_file_open_at(int directory, const char *entry, const char *shown, struct error *err)
+{
+	struct input_file *file = NULL;
+	int                fd;
+
+	/* O_NONBLOCK: a FIFO without a writer would hold us here.  It means nothing to a
+	 * regular file, and nothing else is accepted. */
+	do {
+		fd = openat(directory, entry, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
+	if (fd >= 0)
+		file = adopt(fd, shown, err);
+	else if (errno == ENXIO)
+		error_os(err, ERROR_NO_INPUT, "notreg", "is a socket or a device without a driver");
+	else
+		error_os(err, ERROR_NO_INPUT, errno == ELOOP ? "notreg" : "noinput",
+			"cannot open it");
+	if (file == NULL)
+		error_in_file(err, shown);
+	return file;
+}
+
+/* ---- standard input --------------------------------------------------------------- */
+
+/* A file that no name leads to. */
+static int
+open_unlinked(const char *directory, struct error *err)
+{
+	char name[4096];
+	int  fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		return fd;
+	/* Not every file system knows O_TMPFILE; the errors it gives instead differ, so the
+	 * reason that counts is that of the second way. */
+	if (strlen(directory) > sizeof name - 32) {
+		errno = ENAMETOOLONG;
+	} else {
+		text_format(name, sizeof name, "%s/.m2h-spool-XXXXXX", directory);
+		if ((fd = mkostemp(name, O_CLOEXEC)) >= 0) {
+			unlink(name);
+			return fd;
+		}
+	}
+	error_os(err, ERROR_NO_OUTPUT, "spool",
+		"cannot make a file in %s to spool standard input", directory);
+	return -1;
+}
+
+static bool
+write_all(int fd, const unsigned char *bytes, size_t count, struct error *err)
+{
+	while (count > 0) {
+		ssize_t written = write(fd, bytes, count);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return error_os(err, ERROR_NO_OUTPUT, "spool",
+				"cannot spool standard input");
+		bytes += written;
+		count -= (size_t)written;
+	}
+	return true;
+}
+
+/* One block to `bytes`, *count 0 at the end.  A handler that restarts system calls would
+ * leave us in read() for ever: poll() is never restarted, and looks at the flag by itself. */
+static bool
+read_block(int from, unsigned char *bytes, size_t *count, struct error *err)
+{
+	for (;;) {
+		struct pollfd ready = { .fd = from, .events = POLLIN };
+		int           polled;
+		ssize_t       got;
+
+		if (!signals_go_on(err))
+			return false;
+		polled = poll(&ready, 1, SPOOL_POLL_MILLISECONDS);
+		if (polled == 0 || (polled < 0 && errno == EINTR))
+			continue;
+		got = read(from, bytes, SPOOL_BLOCK);
+		if (got >= 0) {
+			*count = (size_t)got;
+			return true;
+		}
+		if (errno != EINTR && errno != EAGAIN)
+			return error_os(err, ERROR_NO_INPUT, "noinput", "cannot read it");
+	}
+}
+
+static bool
+spool(int from, int to, struct error *err)
+{
+	unsigned char *block = malloc(SPOOL_BLOCK);
+	size_t         count;
+	bool           done = false;
+
+	if (block == NULL)
+		return error_no_memory(err, SPOOL_BLOCK);
+	do {
+		if (!read_block(from, block, &count, err) || !write_all(to, block, count, err))
+			goto out;
+	} while (count > 0);
+	done = true;
+out:
+	free(block);
+	return done;
+}
+
+static struct input_file *
+open_standard_input(const char *spool_directory, struct error *err)
+{
+	struct stat status;
+	int         fd = -1;
+
+	if (fstat(STDIN_FILENO, &status) != 0) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot read standard input");
+	} else if (S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode)) {
+		error_set(err, ERROR_NO_INPUT, "notreg", "standard input is %s",
+			kind_of(status.st_mode));
+	} else if (S_ISREG(status.st_mode)) {
+		if ((fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) < 0)
+			error_os(err, ERROR_NO_INPUT, "noinput", "cannot read standard input");
+	} else if ((fd = open_unlinked(spool_directory, err)) >= 0) {
+		if (!spool(STDIN_FILENO, fd, err)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	return fd < 0 ? NULL : adopt(fd, "-", err);
+}
+
+struct input_file *
+input_file_open(const char *path, const char *spool_directory, struct error *err)
+{
+	struct input_file *file;
+
+	if (strcmp(path, "-") != 0)
+		return input_file_open_at(AT_FDCWD, path, path, err);
+	file = open_standard_input(spool_directory != NULL ? spool_directory : "/tmp", err);
+	if (file == NULL)
+		error_in_file(err, "-");
+	return file;
+}
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+static bool
+fail_changing(const struct input_file *file, uint64_t size, struct error *err)
+{
+	if (size != file->size)
+		error_set(err, ERROR_CORRUPT, "changing",
+			"changed while being read (size %" PRIu64 " -> %" PRIu64 ")",
+			file->size, size);
+	else
+		error_set(err, ERROR_CORRUPT, "changing",
+			"changed while being read (%" PRIu64 " bytes)", size);
+	return error_in_file(err, file->name);
+}
+
+bool
+input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
+	struct error *err)
+{
+	unsigned char *at = to;
+	struct stat    now;
+
+	if (offset > file->size || count > file->size - offset) {
+		error_set(err, ERROR_CORRUPT, "truncated",
+			"bytes %" PRIu64 " to %" PRIu64 " are needed, the file has %" PRIu64,
+			offset, offset + count, file->size);
+		return error_in_file(err, file->name);
+	}
+	while (count > 0) {
+		ssize_t got = pread(file->fd, at, count, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			error_os(err, ERROR_NO_INPUT, "noinput", "cannot read it");
+			error_at(err, offset);
+			return error_in_file(err, file->name);
+		}
+		if (got == 0)
+			return fail_changing(file,
+				fstat(file->fd, &now) == 0 ? (uint64_t)now.st_size : offset, err);
+		at += got;
+		offset += (uint64_t)got;
+		count -= (size_t)got;
+	}
+	return true;
+}
+
+bool
+input_file_unchanged(const struct input_file *file, struct error *err)
+{
+	const struct stat *then = &file->opened;
+	struct stat        now;
+
+	if (fstat(file->fd, &now) != 0) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot look at it");
+		return error_in_file(err, file->name);
+	}
+	if (now.st_size == then->st_size && now.st_ino == then->st_ino
+	    && now.st_dev == then->st_dev
+	    && now.st_mtim.tv_sec == then->st_mtim.tv_sec
+	    && now.st_mtim.tv_nsec == then->st_mtim.tv_nsec
+	    && now.st_ctim.tv_sec == then->st_ctim.tv_sec
+	    && now.st_ctim.tv_nsec == then->st_ctim.tv_nsec)
+		return true;
+	return fail_changing(file, (uint64_t)now.st_size, err);
+}
+
+void
+input_file_close(struct input_file *file)
+{
+	if (file == NULL)
+		return;
+	close(file->fd);
+	free(file->name);
+	free(file);
+}

@@ -1,0 +1,100 @@
+#include "container/zip_opinion.h"
+
+#include "container/zip_directory.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zip.h>
+
+/* Takes *libzip over. */
+static bool
+fail_libzip(zip_error_t *libzip, struct error *err)
+{
+	if (zip_error_code_zip(libzip) == ZIP_ER_MEMORY)
+		error_no_memory(err, 0);
+	else
+		error_set(err, ERROR_CORRUPT, "libzip", "libzip refuses the archive: %s",
+			zip_error_strerror(libzip));
+	zip_error_fini(libzip);
+	return false;
+}
+
+/* libzip reads through a descriptor of its own, so that no path is opened twice.  The copy
+ * shares its cursor with ours, which nobody uses: we read by offset. */
+static zip_t *
+open_range(const struct byte_stream *stream, struct error *err)
+{
+	zip_source_t *source = NULL;
+	zip_t        *archive = NULL;
+	zip_error_t   libzip;
+	FILE         *handle = NULL;
+	int           copy = fcntl(byte_stream_file(stream)->fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0 || (handle = fdopen(copy, "rb")) == NULL) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot open it once more");
+		if (copy >= 0)
+			close(copy);
+		return NULL;
+	}
+	zip_error_init(&libzip);
+	source = zip_source_filep_create(handle, byte_stream_file_offset(stream),
+		(zip_int64_t)byte_stream_length(stream), &libzip);
+	if (source == NULL)
+		fclose(handle);
+	else if ((archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS,
+	    &libzip)) == NULL)
+		zip_source_free(source);
+	if (archive == NULL)
+		fail_libzip(&libzip, err);
+	else
+		zip_error_fini(&libzip);
+	return archive;
+}
+
+static bool
+same_record(zip_t *archive, zip_uint64_t index, const struct zip_names *names,
+	struct error *err)
+{
+	const zip_uint64_t      wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_CRC
+		| ZIP_STAT_COMP_METHOD;
+	const char             *name = zip_get_name(archive, index, ZIP_FL_ENC_RAW);
+	const struct zip_entry *entry = name != NULL ? zip_names_find(names, name) : NULL;
+	zip_stat_t              status;
+
+	if (entry == NULL)
+		return error_set(err, ERROR_UNSAFE, "libzip",
+			"libzip finds a record %s that the directory does not list",
+			name != NULL ? name : "without a name");
+	if (zip_stat_index(archive, index, 0, &status) == 0
+	    && (status.valid & wanted) == wanted && status.size == entry->record.length
+	    && status.comp_size == entry->record.stored_length
+	    && status.crc == entry->record.crc && status.comp_method == entry->record.method)
+		return true;
+	error_set(err, ERROR_UNSAFE, "libzip",
+		"libzip reads other sizes or another checksum from the directory");
+	return error_in_member(err, name);
+}
+
+bool
+zip_opinion_agrees(const struct byte_stream *stream, const struct zip_names *names,
+	size_t count, struct error *err)
+{
+	zip_t       *archive = open_range(stream, err);
+	zip_int64_t  listed;
+	bool         agrees;
+
+	if (archive == NULL)
+		return false;
+	listed = zip_get_num_entries(archive, 0);
+	agrees = listed >= 0 && (zip_uint64_t)listed == count;
+	if (!agrees)
+		error_set(err, ERROR_UNSAFE, "libzip",
+			"libzip lists %" PRId64 " records, the directory %zu", (int64_t)listed, count);
+	for (size_t i = 0; agrees && i < count; i++)
+		agrees = same_record(archive, i, names, err);
+	zip_discard(archive);
+	return agrees;
+}
