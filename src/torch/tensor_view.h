@@ -24,7 +24,8 @@ uint64_t tensor_view_count(const struct tensor_view *view);
 /* Row-major without gaps? */
 bool     tensor_view_is_contiguous(const struct tensor_view *view);
 /* The last element lies inside a storage of `storage_count` elements, no product overflows,
- * and the view is at most 16 times as large as the storage (expand bombs). */
+ * and a view of more than 65,536 elements is at most 16 times as large as the storage
+ * (expand bombs).  The stride and offset of an empty view mean nothing and are not looked at. */
 bool     tensor_view_check(const struct tensor_view *view, uint64_t storage_count,
 	struct error *err);
 /* "[50304, 1024]" */

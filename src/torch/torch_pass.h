@@ -5,9 +5,13 @@
 
 /*
  * One walk over the bytes of a torch file, front to back, that checks all that can be
- * checked (CRC-32 of every record, count field of every legacy storage, local headers,
- * descriptors, and where a zip was only walked its directory) and hands out the bytes of
- * each storage as they come, in whole elements.
+ * checked (CRC-32 of every record, count field of every legacy storage, and where a zip
+ * was only walked its local headers, descriptors and directory) and hands out the bytes of
+ * each storage as they come, in whole elements: every call but the last one for a storage
+ * has a multiple of 8 bytes.  They need not be aligned in memory.
+ *
+ * ERROR_UNSUPPORTED "walk" (only where a zip was only walked): read it again from the start,
+ * from torch_file_open_indexed().
  *
  * The bytes are pushed in pieces of any length: the whole stream of torch_file_stream(),
  * inflated already where that stream is deflated.
