@@ -59,4 +59,17 @@ const char *dialect_name(enum dialect dialect);         /* "2019 nested transfor
 bool dialect_match(enum dialect dialect, const char *path, enum model_role *role,
 	unsigned *layer);
 
+/* A larger number is not a layer's: what it counts is allocated by it. */
+#define DIALECT_MAX_LAYER 99999
+
+/* A name of no known dialect that says what the model is instead. */
+struct dialect_stranger {
+	const char *slug;               /* "arch": no GPT; "dialect": a GPT of another era */
+	const char *mark;
+	bool        at_start;           /* of the path; else anywhere in it */
+	const char *what;               /* "a BERT model (binary_head)" */
+};
+/* The surest of the strangers among unknown names; NULL: none says anything. */
+const struct dialect_stranger *dialect_stranger(const char *const *paths, size_t count);
+
 #endif

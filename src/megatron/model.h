@@ -44,7 +44,7 @@ struct model {
 	struct arguments        arguments;
 	enum qkv_layout         qkv_layout;
 	enum dtype              dtype;          /* of all parameters, else DTYPE_UNKNOWN: mixed */
-	struct model_parameter *parameters;     /* by layer, then role; layer-less ones first */
+	struct model_parameter *parameters;     /* embeddings, layers by role, final norm */
 	size_t                  count;
 	uint64_t                parameter_count;        /* elements, padded rows included */
 	struct model_dropped   *dropped;

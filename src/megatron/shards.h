@@ -28,6 +28,7 @@ struct shards {
 	size_t              count;
 	unsigned            tensor_size, pipeline_size;
 	const char         *iteration;  /* folder that was taken ("release", "iter_0005000"), or "" */
+	bool                is_lone;    /* one rank was named: others were not looked for */
 	bool                in_zip;     /* shards are members of inputs[0] */
 	bool                zip_deflated;
 	struct arena        arena;      /* names and tables */
@@ -37,12 +38,17 @@ struct shards_options {
 	const char *spool_directory;    /* for a standard input that cannot seek */
 	const char *iteration;          /* --iteration: "release", "5000" or NULL */
 	size_t      arena_limit;        /* per torch file */
+	bool        indexed;            /* never walk a zip inside a deflated member */
 };
 
-/* Opens the files and reads their pickles.  Missing ranks (a hole in the grid) are
- * ERROR_NO_INPUT and named; sorts, checks, notes (zip comment, unused members). */
+/*
+ * Opens the files and reads their pickles.  Missing ranks (a hole in the grid) are
+ * ERROR_NO_INPUT and named; sorts, checks, notes (zip comment, unused members).
+ * Formats that are no mp_rank_* folders (torch_dist, DeepSpeed, .nemo) are refused by name. */
 struct shards *shards_open(const char *path, const struct shards_options *options,
 	struct decision_log *log, struct error *err);
+/* Adds file and member of a shard to an error; returns false. */
+bool  shards_blame(const struct shards *shards, size_t index, struct error *err);
 /* "FILE" or "FILE:MEMBER" of a shard, for messages; returns `to`. */
 char *shards_describe(const struct shards *shards, size_t index, char *to, size_t size);
 void shards_close(struct shards *shards);               /* NULL is fine */

@@ -1,0 +1,413 @@
+#include "megatron/shard_folder.h"
+
+#include "base/text.h"
+#include "container/identify.h"
+#include "megatron/folder_listing.h"
+#include "megatron/shard_grid.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GIVE_PARENT "give the folder that holds all mp_rank_* folders"
+
+/* What a rank's folder holds: the model first, where both names are there. */
+static const char *const shard_files[] = { "model_optim_rng.pt", "model_rng.pt" };
+
+static char *
+join(struct arena *arena, const char *folder, const char *name, struct error *err)
+{
+	size_t length = strlen(folder), size;
+	char  *path;
+
+	while (length > 1 && folder[length - 1] == '/')
+		length--;
+	size = length + strlen(name) + 2;
+	if ((path = arena_take(arena, size, 1)) == NULL) {
+		error_no_memory(err, size);
+		return NULL;
+	}
+	return text_format(path, size, "%.*s%s%s", (int)length, folder,
+		length == 1 && folder[0] == '/' ? "" : "/", name);
+}
+
+static const char *
+shard_file_of(const struct folder_listing *listing)
+{
+	size_t index;
+
+	for (index = 0; index < sizeof shard_files / sizeof *shard_files; index++)
+		if (folder_listing_has(listing, shard_files[index]))
+			return shard_files[index];
+	return NULL;
+}
+
+/* mp_rank_TT_DDD/optim.pt of 2022, and whatever else holds an optimizer only. */
+static bool
+holds_optimizer(const struct folder_listing *listing)
+{
+	size_t index;
+
+	for (index = 0; index < listing->count; index++)
+		if (text_has_prefix(listing->names[index], "optim")
+		    || text_has_prefix(listing->names[index], "distrib_optim"))
+			return true;
+	return false;
+}
+
+/* *name is NULL where the folder is no shard's and may be passed over. */
+static bool
+look_into_rank(struct shards *shards, int directory, const char *folder, const char *shown,
+	const char **name, struct error *err)
+{
+	struct folder_listing listing;
+	const char           *file, *path = join(&shards->arena, shown, folder, err);
+	bool                  done;
+	int                   rank_directory;
+
+	*name = NULL;
+	if (path == NULL)
+		return false;
+	rank_directory = openat(directory, folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	if (rank_directory < 0 && errno == ENOTDIR)
+		return true;
+	if (rank_directory < 0) {
+		error_os(err, ERROR_NO_INPUT, "mixedperm", "cannot open the folder");
+		return error_in_file(err, path);
+	}
+	done = folder_listing_read(rank_directory, path, &shards->arena, &listing, err);
+	close(rank_directory);
+	if (!done)
+		return false;
+	if ((file = shard_file_of(&listing)) != NULL)
+		return (*name = join(&shards->arena, folder, file, err)) != NULL;
+	if (holds_optimizer(&listing))
+		return true;
+	error_set(err, ERROR_NO_INPUT, "missingrank", "the shard is missing: the folder holds no %s",
+		shard_files[0]);
+	return error_in_file(err, path);
+}
+
+/* Adds a shard for each mp_rank_* folder that holds one. */
+static bool
+add_ranks(struct shards *shards, int directory, const char *shown,
+	const struct folder_listing *listing, struct error *err)
+{
+	struct rank_name rank;
+	const char      *name;
+	size_t           index;
+
+	for (index = 0; index < listing->count; index++) {
+		const char *folder = listing->names[index];
+
+		if (!rank_name_parse(folder, strlen(folder), &rank))
+			continue;
+		if (!look_into_rank(shards, directory, folder, shown, &name, err))
+			return false;
+		if (name != NULL && !shard_grid_add(shards, &rank, name, NULL, err))
+			return error_in_file(err, shown);
+	}
+	return true;
+}
+
+/* Opens a file for each shard; `shown` is the folder that the names start from. */
+static bool
+open_inputs(struct shards *shards, int directory, const char *shown, struct error *err)
+{
+	size_t index;
+
+	shards->inputs = arena_take(&shards->arena, shards->count, sizeof *shards->inputs);
+	if (shards->inputs == NULL)
+		return error_no_memory(err, shards->count * sizeof *shards->inputs);
+	for (index = 0; index < shards->count; index++) {
+		const char *name = shards->items[index].name, *slash = strrchr(name, '/'), *path;
+
+		/* A lone rank's folder is the open one itself. */
+		if (shards->is_lone && slash != NULL)
+			name = slash + 1;
+		if ((path = join(&shards->arena, shown, name, err)) == NULL)
+			return false;
+		shards->inputs[index] = input_file_open_at(directory, name, path, err);
+		if (shards->inputs[index] == NULL)
+			return error_in_file(err, path);
+		shards->items[index].input = index;
+		shards->input_count++;
+	}
+	return true;
+}
+
+/* An iteration folder that was named, or that the tracker names. */
+static bool
+open_iteration(struct shards *shards, int directory, const char *shown, struct error *err)
+{
+	struct folder_listing listing;
+
+	if (!folder_listing_read(directory, shown, &shards->arena, &listing, err)
+	    || !add_ranks(shards, directory, shown, &listing, err))
+		return false;
+	if (shards->count == 0) {
+		if (folder_listing_refuse(&listing, err))
+			error_set(err, ERROR_NO_INPUT, "missingrank",
+				"the folder holds no mp_rank_*/%s", shard_files[0]);
+		return error_in_file(err, shown);
+	}
+	if (!shard_grid_check(shards, err))
+		return error_in_file(err, shown);
+	return open_inputs(shards, directory, shown, err);
+}
+
+static bool
+enter_iteration(struct shards *shards, int root, const char *path, const char *folder,
+	struct error *err)
+{
+	const char *shown = join(&shards->arena, path, folder, err);
+	bool        done;
+	int         directory;
+
+	if (shown == NULL || (directory = folder_listing_enter(root, folder, shown, err)) < 0)
+		return false;
+	shards->iteration = arena_copy(&shards->arena, folder, strlen(folder));
+	done = shards->iteration != NULL ? open_iteration(shards, directory, shown, err)
+	    : error_no_memory(err, strlen(folder) + 1);
+	close(directory);
+	return done;
+}
+
+/* "iter_0000900, release": the iteration folders of a root; returns their number. */
+static size_t
+list_iterations(const struct folder_listing *listing, char *to, size_t size, const char **last)
+{
+	size_t index, count = 0, used;
+
+	to[0] = '\0';
+	for (index = 0; index < listing->count; index++) {
+		if (!rank_name_is_iteration(listing->names[index]))
+			continue;
+		*last = listing->names[index];
+		used = strlen(to);
+		text_format(to + used, size - used, "%s%s", count++ > 0 ? ", " : "", *last);
+	}
+	return count;
+}
+
+static bool
+read_tracker(struct shards *shards, int root, const char *path,
+	char folder[RANK_NAME_ITERATION_SIZE], struct error *err)
+{
+	char               content[256];
+	const char        *shown = join(&shards->arena, path, RANK_NAME_TRACKER, err);
+	struct input_file *file;
+	size_t             length;
+	bool               done;
+
+	if (shown == NULL
+	    || (file = input_file_open_at(root, RANK_NAME_TRACKER, shown, err)) == NULL)
+		return false;
+	length = file->size < sizeof content ? (size_t)file->size : sizeof content;
+	done = input_file_read(file, 0, content, length, err)
+	    && rank_name_tracker(content, length, folder, err);
+	input_file_close(file);
+	return done ? true : error_in_file(err, shown);
+}
+
+/* The folder that --iteration or else the tracker names, which must be there. */
+static bool
+open_named_iteration(struct shards *shards, int root, const char *path,
+	const struct folder_listing *listing, const char *wanted, struct error *err)
+{
+	char        folder[RANK_NAME_ITERATION_SIZE], have[160];
+	const char *last = NULL;
+
+	if (wanted == NULL) {
+		if (!read_tracker(shards, root, path, folder, err))
+			return false;
+	} else if (!rank_name_tracker(wanted, strlen(wanted), folder, err)) {
+		return error_set(err, ERROR_USAGE, "usage",
+			"--iteration %s: a number or \"release\" is expected", wanted);
+	}
+	if (folder_listing_has(listing, folder))
+		return enter_iteration(shards, root, path, folder, err);
+	if (list_iterations(listing, have, sizeof have, &last) == 0)
+		text_format(have, sizeof have, "no iteration folder");
+	error_set(err, ERROR_NO_INPUT, "tracker", "%s names %s, which is missing; have %s",
+		wanted == NULL ? RANK_NAME_TRACKER : "--iteration", folder, have);
+	return error_in_file(err, path);
+}
+
+/* A root whose tracker file did not come along. */
+static bool
+open_only_iteration(struct shards *shards, int root, const char *path,
+	const struct folder_listing *listing, struct decision_log *log, struct error *err)
+{
+	char        have[160];
+	const char *only = NULL;
+	size_t      count = list_iterations(listing, have, sizeof have, &only);
+
+	if (count == 1) {
+		decision_log_note(log, NOTE_NOTE, "tracker-missing",
+			RANK_NAME_TRACKER " is missing; %s is the only iteration and was taken", only);
+		return enter_iteration(shards, root, path, only, err);
+	}
+	if (count > 1) {
+		error_set(err, ERROR_NO_INPUT, "tracker",
+			RANK_NAME_TRACKER " is missing, and there are several iterations: %s", have);
+		error_hint(err, "give the folder of one of them");
+		return error_in_file(err, path);
+	}
+	if (folder_listing_refuse(listing, err))
+		error_set(err, ERROR_NO_INPUT, "nocheckpoint",
+			"the folder holds no checkpoint: neither " RANK_NAME_TRACKER
+			" nor iter_*, release or mp_rank_* folders");
+	return error_in_file(err, path);
+}
+
+/* The last component of a path, without symbolic links; malloc()ed, NULL when unknown. */
+static char *
+last_component(const char *path)
+{
+	char       *real = realpath(path, NULL), *copy;
+	const char *slash = real != NULL ? strrchr(real, '/') : NULL;
+
+	copy = slash != NULL ? strdup(slash + 1) : NULL;
+	free(real);
+	return copy;
+}
+
+/* The rank that the last component of a path says, rank 0 where it is no rank's name.
+ * *folder is that component, malloc()ed, or NULL. */
+static void
+rank_of_path(const char *path, struct rank_name *rank, char **folder)
+{
+	*folder = last_component(path);
+	if (*folder == NULL || !rank_name_parse(*folder, strlen(*folder), rank)) {
+		*rank = (struct rank_name){ 0 };
+		free(*folder);
+		*folder = NULL;
+	}
+}
+
+/* Other shards of the same iteration beside a rank's folder.  What cannot be read of them
+ * is no reason to stop. */
+static bool
+check_neighbours(struct shards *shards, int directory, const char *folder, struct error *err)
+{
+	struct error          ignored;
+	struct folder_listing listing;
+	struct rank_name      rank;
+	const char           *name;
+	size_t                index;
+	bool                  alone = true;
+	int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+
+	if (parent < 0)
+		return true;
+	if (!folder_listing_read(parent, "..", &shards->arena, &listing, &ignored))
+		listing.count = 0;
+	for (index = 0; index < listing.count && alone; index++) {
+		const char *other = listing.names[index];
+
+		if (strcmp(other, folder) == 0 || !rank_name_parse(other, strlen(other), &rank)
+		    || !look_into_rank(shards, parent, other, "..", &name, &ignored)
+		    || name == NULL)
+			continue;
+		error_set(err, ERROR_NO_INPUT, "missingrank",
+			"shard %s is missing: it lies beside %s, but only that was given", other,
+			folder);
+		alone = error_hint(err, GIVE_PARENT);
+	}
+	close(parent);
+	return alone;
+}
+
+/* A folder that holds the shard itself. */
+static bool
+open_rank(struct shards *shards, int directory, const char *path, const char *file,
+	struct error *err)
+{
+	bool             done = false;
+	char            *folder;
+	const char      *name;
+	struct rank_name rank;
+
+	rank_of_path(path, &rank, &folder);
+	shards->is_lone = true;
+	name = folder != NULL ? join(&shards->arena, folder, file, err) : file;
+	if (name == NULL || !shard_grid_add(shards, &rank, name, NULL, err))
+		goto out;
+	if (folder != NULL && !check_neighbours(shards, directory, folder, err))
+		goto out;
+	done = shard_grid_check(shards, err);
+out:
+	free(folder);
+	return done ? open_inputs(shards, directory, path, err) : error_in_file(err, path);
+}
+
+bool
+shard_folder_neighbours(struct shards *shards, const char *file_path, struct rank_name *rank,
+	struct error *err)
+{
+	bool        done = true;
+	char       *folder, *parent = strdup(file_path);
+	char       *slash = parent != NULL ? strrchr(parent, '/') : NULL;
+	const char *shown = ".";
+	int         directory;
+
+	if (parent == NULL)
+		return error_no_memory(err, strlen(file_path) + 1);
+	if (slash != NULL) {
+		*slash = '\0';
+		shown = slash == parent ? "/" : parent;
+	}
+	rank_of_path(shown, rank, &folder);
+	if (folder != NULL) {
+		directory = open(shown, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+		if (directory >= 0) {
+			done = check_neighbours(shards, directory, folder, err);
+			close(directory);
+		}
+	}
+	free(folder);
+	free(parent);
+	return done;
+}
+
+/* An iteration folder that the user named. */
+static bool
+open_given_iteration(struct shards *shards, int directory, const char *path,
+	struct error *err)
+{
+	char *name = last_component(path);
+
+	if (name != NULL && rank_name_is_iteration(name))
+		shards->iteration = arena_copy(&shards->arena, name, strlen(name));
+	free(name);
+	if (shards->iteration == NULL)
+		return error_no_memory(err, strlen(path));
+	return open_iteration(shards, directory, path, err);
+}
+
+bool
+shard_folder_open(struct shards *shards, int directory, const char *path,
+	const struct shards_options *options, struct decision_log *log, struct error *err)
+{
+	struct folder_listing listing;
+	const char           *file;
+	size_t                index;
+	struct rank_name      rank;
+
+	if (!folder_listing_read(directory, path, &shards->arena, &listing, err))
+		return false;
+	if (options->iteration != NULL)
+		return open_named_iteration(shards, directory, path, &listing, options->iteration,
+			err);
+	if ((file = shard_file_of(&listing)) != NULL)
+		return open_rank(shards, directory, path, file, err);
+	for (index = 0; index < listing.count; index++)
+		if (rank_name_parse(listing.names[index], strlen(listing.names[index]), &rank))
+			return open_given_iteration(shards, directory, path, err);
+	if (folder_listing_has(&listing, RANK_NAME_TRACKER))
+		return open_named_iteration(shards, directory, path, &listing, NULL, err);
+	return open_only_iteration(shards, directory, path, &listing, log, err);
+}

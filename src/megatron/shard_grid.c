@@ -1,0 +1,92 @@
+#include "megatron/shard_grid.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+shard_grid_add(struct shards *shards, const struct rank_name *rank, const char *name,
+	const char *member, struct error *err)
+{
+	/* The room is the power of two that is not below the count. */
+	if ((shards->count & (shards->count - 1)) == 0) {
+		size_t        room = shards->count == 0 ? 1 : 2 * shards->count;
+		struct shard *items = arena_take(&shards->arena, room, sizeof *items);
+
+		if (items == NULL)
+			return error_no_memory(err, room * sizeof *items);
+		if (shards->count > 0)
+			memcpy(items, shards->items, shards->count * sizeof *items);
+		shards->items = items;
+	}
+	if (rank->has_expert_rank)
+		return error_set(err, ERROR_UNSUPPORTED, "arch",
+			"%s: a mixture-of-experts checkpoint (expert parallel ranks)", name);
+	shards->items[shards->count++] = (struct shard){
+		.tensor_rank = rank->tensor_rank,
+		.pipeline_rank = rank->pipeline_rank,
+		.name = name,
+		.member = member,
+	};
+	return true;
+}
+
+static int
+by_rank(const void *left, const void *right)
+{
+	const struct shard *a = left, *b = right;
+
+	if (a->pipeline_rank != b->pipeline_rank)
+		return a->pipeline_rank < b->pipeline_rank ? -1 : 1;
+	if (a->tensor_rank != b->tensor_rank)
+		return a->tensor_rank < b->tensor_rank ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+char *
+shard_grid_list(const struct shards *shards, char *to, size_t size)
+{
+	size_t index, used = 0;
+
+	to[0] = '\0';
+	for (index = 0; index < shards->count && used + 16 < size; index++) {
+		text_format(to + used, size - used, "%s%02u", index > 0 ? ", " : "",
+			shards->items[index].tensor_rank);
+		used += strlen(to + used);
+	}
+	if (index < shards->count)
+		text_format(to + used, size - used, ", ...");
+	return to;
+}
+
+bool
+shard_grid_check(struct shards *shards, struct error *err)
+{
+	size_t index;
+	char   found[128];
+
+	qsort(shards->items, shards->count, sizeof *shards->items, by_rank);
+	for (index = 0; index < shards->count; index++) {
+		const struct shard *shard = &shards->items[index];
+
+		if (shard->pipeline_rank > 0)
+			return error_set(err, ERROR_UNSUPPORTED, "pp", "%s: a pipeline-parallel "
+				"checkpoint (several pipeline ranks) is not supported yet",
+				shard->name);
+		if (index > 0 && shard->tensor_rank == shards->items[index - 1].tensor_rank)
+			return error_set(err, ERROR_CORRUPT, "collision",
+				"%s and %s both are tensor rank %u",
+				shards->items[index - 1].name, shard->name, shard->tensor_rank);
+		if (shard->tensor_rank != index) {
+			error_set(err, ERROR_NO_INPUT, "missingrank",
+				"shard mp_rank_%02zu is missing (found %s)", index,
+				shard_grid_list(shards, found, sizeof found));
+			return shards->is_lone ? error_hint(err,
+				"give the folder that holds all mp_rank_* folders") : false;
+		}
+	}
+	shards->tensor_size = (unsigned)shards->count;
+	shards->pipeline_size = 1;
+	return true;
+}

@@ -1,0 +1,138 @@
+#include "megatron/vocabulary.h"
+
+#include "base/checked.h"
+#include "base/text.h"
+#include "megatron/argument_value.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DIVISIBLE_BY_DEFAULT 128
+
+/* Is `rows` what 50257 tokens are padded to, for some tensor parallel size? */
+static bool
+is_padded_gpt2(uint64_t rows, uint64_t divisible_by)
+{
+	uint64_t tensor_size, unit, padded;
+
+	if (rows == VOCABULARY_GPT2)
+		return true;
+	for (tensor_size = 1; tensor_size <= 64; tensor_size *= 2) {
+		if (divisible_by == 0 || !checked_multiply(divisible_by, tensor_size, &unit)
+		    || !checked_add(VOCABULARY_GPT2 - 1, unit, &padded))
+			return false;
+		if (rows == padded / unit * unit)
+			return true;
+	}
+	return false;
+}
+
+/* Trained with GPT-2's tokenizer, as far as the rows and the arguments can tell? */
+static bool
+follows_gpt2_rule(const struct arguments *arguments, const struct value *args, bool *follows,
+	struct error *err)
+{
+	uint64_t            divisible_by = DIVISIBLE_BY_DEFAULT;
+	bool                found;
+	const struct value *type = argument_find(args, "tokenizer_type");
+
+	*follows = false;
+	if (!argument_whole(args, "make_vocab_size_divisible_by", &divisible_by, &found, err))
+		return false;
+	if (args == NULL || value_is_text(type, "GPT2BPETokenizer"))
+		*follows = is_padded_gpt2(arguments->padded_vocabulary, divisible_by);
+	return true;
+}
+
+/* --vocab-size N; *given false: "auto", "padded" or nothing. */
+static bool
+read_option(const struct model_options *options, uint64_t rows, bool *given, uint64_t *number,
+	struct error *err)
+{
+	const char *text = options->vocabulary;
+	char        shown[48];
+
+	*given = text != NULL && strcmp(text, "auto") != 0 && strcmp(text, "padded") != 0;
+	if (!*given)
+		return true;
+	if (!text_parse_u64(text, strlen(text), number) || *number == 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--vocab-size %s: auto, padded or a number above 0 is expected",
+			text_escape(shown, sizeof shown, text, strlen(text)));
+	if (*number > rows)
+		return error_set(err, ERROR_USAGE, "vocabpad", "--vocab-size %" PRIu64 ": the "
+			"checkpoint stores %" PRIu64 " rows only, and rows are never invented",
+			*number, rows);
+	return true;
+}
+
+static void
+note_trimmed(const struct arguments *arguments, const char *whose, struct decision_log *log)
+{
+	uint64_t rows = arguments->padded_vocabulary - arguments->vocabulary;
+
+	if (rows > 0)
+		decision_log_note(log, NOTE_NOTE, "vocabulary-trimmed", "%" PRIu64 " padding row%s of "
+			"the embedding left out (%" PRIu64 " -> %" PRIu64 ", %s)", rows,
+			rows == 1 ? "" : "s", arguments->padded_vocabulary, arguments->vocabulary,
+			whose);
+}
+
+static void
+settle(struct arguments *arguments, uint64_t size, const char *source, const char *whose,
+	struct decision_log *log)
+{
+	arguments->vocabulary = size;
+	decision_log_decide(log, "vocab_size", source, "%" PRIu64, size);
+	note_trimmed(arguments, whose, log);
+}
+
+/* Nothing was said: what the checkpoint, a tokenizer or the padding rule tell. */
+static bool
+decide_alone(struct arguments *arguments, const struct value *args, uint64_t tokenizer_size,
+	bool follows, struct decision_log *log, struct error *err)
+{
+	uint64_t rows = arguments->padded_vocabulary, original = 0;
+	bool     found;
+
+	if (!argument_whole(args, "orig_vocab_size", &original, &found, err))
+		return false;
+	if (found && (original == 0 || original > rows))
+		return error_set(err, ERROR_CORRUPT, "vocabpad", "args.orig_vocab_size=%" PRIu64
+			" but the embedding has %" PRIu64 " rows", original, rows);
+	if (found) {
+		settle(arguments, original, "args.orig_vocab_size", "args.orig_vocab_size", log);
+	} else if (tokenizer_size > 0 && tokenizer_size <= rows) {
+		settle(arguments, tokenizer_size, "tokenizer", "the tokenizer's size", log);
+	} else if (follows) {
+		settle(arguments, VOCABULARY_GPT2,
+			rows == VOCABULARY_GPT2 ? "tensor shape" : "GPT-2 tokenizer",
+			"GPT-2 tokenizer", log);
+	} else {
+		settle(arguments, rows, "tensor shape", "", log);
+		decision_log_note(log, NOTE_NOTE, "vocabulary-padded", "all %" PRIu64 " rows of the "
+			"embedding kept: how many of them are padding is not known", rows);
+	}
+	return true;
+}
+
+bool
+vocabulary_decide(struct arguments *arguments, const struct value *args,
+	const struct model_options *options, struct decision_log *log, struct error *err)
+{
+	uint64_t number = 0;
+	bool     given, follows;
+
+	if (!read_option(options, arguments->padded_vocabulary, &given, &number, err)
+	    || !follows_gpt2_rule(arguments, args, &follows, err))
+		return false;
+	if (given)
+		settle(arguments, number, "option", "--vocab-size", log);
+	else if (options->vocabulary != NULL && strcmp(options->vocabulary, "padded") == 0)
+		settle(arguments, arguments->padded_vocabulary, "option", "", log);
+	else if (!decide_alone(arguments, args, options->tokenizer_size, follows, log, err))
+		return false;
+	arguments->is_gpt2_vocabulary = arguments->vocabulary == VOCABULARY_GPT2
+	    && (given || follows);
+	return true;
+}
