@@ -31,9 +31,12 @@ typedef void verify_progress(void *context, uint64_t done, uint64_t total);
 /*
  * Checks a Hugging Face GPT-2 directory by itself: SHA256SUMS, conversion.json, the structure
  * of model.safetensors, config.json against the tensors, tokenizer against the vocabulary,
- * files that are missing or extra.  Reads each file once.
+ * files that are missing or extra.  Reads each file once.  pytorch_model.bin is held to the
+ * rules for checkpoints: its pickle is read, never executed, and every record is checked.
  *
- * false: it could not even begin (no such directory, no memory).  Problems are no failure.
+ * false: it could not begin or go on (no such directory, no memory, a signal).  Problems are
+ * no failure.  verify_fini in either case.  Names in problems and files are relative to the
+ * directory.  Calls `progress` (may be NULL) after every block of a file.
  * verify_severest gives the problem that decides the exit status, in the order of severity
  * 9 5 3 8 4 6 7 1, or NULL.
  */

@@ -1,6 +1,7 @@
 #ifndef GPT2_GPT2_NAMES_H
 #define GPT2_GPT2_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,5 +36,8 @@ struct gpt2_tensor {
 size_t gpt2_names_count(const struct gpt2_sizes *sizes);
 /* Tensor `index` in the order of the model's state dict: wte, wpe, layers, ln_f. */
 void   gpt2_names_tensor(const struct gpt2_sizes *sizes, size_t index, struct gpt2_tensor *tensor);
+/* The index of a name, with or without "transformer." in front; false: it is none of this
+ * model.  Layer numbers are plain decimal: "h.01." is no name. */
+bool   gpt2_names_find(const struct gpt2_sizes *sizes, const char *name, size_t *index);
 
 #endif

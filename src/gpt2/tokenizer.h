@@ -22,12 +22,4 @@ bool tokenizer_write_tokenizer(struct text *to, struct error *err);     /* token
 /* {"model_max_length": N}, without a newline */
 void tokenizer_write_config(struct text *to, uint64_t positions);       /* tokenizer_config.json */
 
-/* Checks tokenizer files of a directory against each other and a vocabulary size; used by
- * verify.  Any of the texts may be NULL: not there. */
-struct tokenizer_files {
-	const char *vocabulary, *merges, *tokenizer, *config;
-	size_t      vocabulary_length, merges_length, tokenizer_length, config_length;
-};
-bool tokenizer_check(const struct tokenizer_files *files, uint64_t vocab_size, struct error *err);
-
 #endif

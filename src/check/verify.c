@@ -1,0 +1,220 @@
+#include "check/verify.h"
+
+#include "base/json.h"
+#include "base/signals.h"
+#include "check/verify_entries.h"
+#include "check/verify_manifest.h"
+#include "check/verify_read.h"
+#include "check/verify_run.h"
+#include "check/verify_sums.h"
+#include "check/verify_weights.h"
+#include "gpt2/tokenizer_check.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Names and tables; the largest header a file may have makes some 50 MB of them. */
+#define ARENA_LIMIT ((size_t)512 << 20)
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+/* Sizes as they are now, so that the total of the work is known before it begins. */
+static void
+add_up_total(struct verify_run *run)
+{
+	struct stat status;
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct verify_entry *entry = &run->entries[i];
+
+		if ((entry->is_listed || !entry->is_exempt)
+		    && fstatat(run->directory, entry->name, &status, 0) == 0
+		    && S_ISREG(status.st_mode))
+			run->total += (uint64_t)status.st_size;
+	}
+}
+
+/* SHA256SUMS comes first: it may name files that are else passed over. */
+static bool
+read_all(struct verify_run *run, struct error *err)
+{
+	struct verify_entry *list;
+
+	if (!verify_entries_find(run, err))
+		return false;
+	list = verify_run_find(run, "SHA256SUMS");
+	if (list != NULL && !verify_read(run, list, err))
+		return false;
+	if (!verify_sums_parse(run, err) || !verify_entries_add_listed(run, err))
+		return false;
+	add_up_total(run);
+	run->total += run->done;
+	for (size_t i = 0; i < run->count; i++) {
+		struct verify_entry *entry = &run->entries[i];
+
+		if ((entry->is_listed || !entry->is_exempt) && !entry->is_read
+		    && !verify_read(run, entry, err))
+			return false;
+	}
+	return true;
+}
+
+/* ---- checks ----------------------------------------------------------------------- */
+
+static void
+read_config(struct verify_run *run)
+{
+	const struct verify_entry *entry = verify_run_find(run, "config.json");
+	struct error               problem = { 0 };
+
+	if (entry == NULL) {
+		verify_run_report(run, ERROR_MISMATCH, "vmissing", "config.json", NULL, "is missing");
+		return;
+	}
+	if (entry->text == NULL)
+		return;
+	run->has_config = config_read(entry->text, entry->text_length, &run->config,
+		run->activation, &problem);
+	if (!run->has_config) {
+		error_in_file(&problem, entry->name);
+		verify_run_problem(run, &problem);
+	}
+}
+
+static void
+check_generation_config(struct verify_run *run)
+{
+	const struct verify_entry *entry = verify_run_find(run, "generation_config.json");
+	struct error               problem = { 0 };
+	struct json               *root;
+
+	if (entry == NULL || entry->text == NULL)
+		return;
+	root = json_parse(entry->text, entry->text_length, &problem);
+	if (root == NULL || json_kind(root) != JSON_OBJECT) {
+		if (root != NULL)
+			error_set(&problem, ERROR_CORRUPT, "json", "not a JSON object");
+		error_in_file(&problem, entry->name);
+		verify_run_problem(run, &problem);
+	}
+	json_free(root);
+}
+
+static void
+keep_problem(void *context, const struct error *problem)
+{
+	verify_run_problem(context, problem);
+}
+
+/* What a file of the tokenizer says, NULL when it is not there or could not be read. */
+static const char *
+text_of(const struct verify_run *run, const char *name, size_t *length)
+{
+	const struct verify_entry *entry = verify_run_find(run, name);
+
+	if (entry == NULL || entry->text == NULL)
+		return NULL;
+	*length = entry->text_length;
+	return entry->text;
+}
+
+static void
+check_tokenizer(struct verify_run *run)
+{
+	struct tokenizer_files files = { 0 };
+
+	files.vocabulary = text_of(run, "vocab.json", &files.vocabulary_length);
+	files.merges = text_of(run, "merges.txt", &files.merges_length);
+	files.tokenizer = text_of(run, "tokenizer.json", &files.tokenizer_length);
+	files.config = text_of(run, "tokenizer_config.json", &files.config_length);
+	tokenizer_check(&files, run->has_config ? run->config.sizes.vocab_size : 0, keep_problem,
+		run);
+}
+
+/* ---- the result ------------------------------------------------------------------- */
+
+static bool
+give_files(struct verify_run *run, struct error *err)
+{
+	struct verify_result *result = run->result;
+
+	result->files = arena_take(&result->arena, run->count, sizeof *result->files);
+	if (result->files == NULL)
+		return error_no_memory(err, run->count * sizeof *result->files);
+	for (size_t i = 0; i < run->count; i++) {
+		const struct verify_entry *entry = &run->entries[i];
+		struct verify_file        *file = &result->files[result->file_count];
+
+		if (!entry->is_read)
+			continue;
+		file->name = entry->name;
+		file->bytes = entry->bytes;
+		memcpy(file->sha256, entry->sha256, sizeof file->sha256);
+		result->file_count++;
+	}
+	return true;
+}
+
+static bool
+check_all(struct verify_run *run, struct error *err)
+{
+	if (!read_all(run, err))
+		return false;
+	read_config(run);
+	verify_sums_compare(run);
+	verify_manifest(run);
+	if (!verify_weights(run, err))
+		return false;
+	check_generation_config(run);
+	check_tokenizer(run);
+	return give_files(run, err);
+}
+
+bool
+verify_directory(const char *directory, verify_progress *progress, void *context,
+	struct verify_result *result, struct decision_log *log, struct error *err)
+{
+	struct verify_run run = { .path = directory, .result = result, .log = log,
+		.progress = progress, .context = context };
+	bool              done;
+
+	*result = (struct verify_result){ 0 };
+	arena_init(&result->arena, ARENA_LIMIT);
+	run.directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (run.directory == -1) {
+		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
+		return error_in_file(err, directory);
+	}
+	done = check_all(&run, err);
+	for (size_t i = 0; i < run.count; i++)
+		free(run.entries[i].text);
+	free(run.entries);
+	close(run.directory);
+	return done;
+}
+
+const struct error *
+verify_severest(const struct verify_result *result)
+{
+	const struct error *severest = NULL;
+
+	for (size_t i = 0; i < result->problem_count; i++) {
+		const struct error *problem = &result->problems[i];
+
+		if (severest == NULL
+		    || verify_run_severity(problem->kind) > verify_run_severity(severest->kind))
+			severest = problem;
+	}
+	return severest;
+}
+
+void
+verify_fini(struct verify_result *result)
+{
+	free(result->problems);
+	arena_fini(&result->arena);
+	*result = (struct verify_result){ 0 };
+}

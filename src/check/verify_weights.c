@@ -1,0 +1,267 @@
+#include "check/verify_weights.h"
+
+#include "base/json.h"
+#include "check/verify_model.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The forms weights come in; transformers looks for them in this order. */
+static const struct weight_form {
+	const char *file, *index, *suffix;
+	bool        has_sizes;          /* total_size can be told from the tensors */
+} forms[] = {
+	{ "model.safetensors", "model.safetensors.index.json", ".safetensors", true },
+	{ "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", false },
+};
+
+/* A set of weights while it is put together. */
+struct weights {
+	struct verify_run        *run;
+	const struct weight_form *form;
+	struct verify_tensor     *tensors;
+	size_t                    count, room;
+	bool                      is_whole;     /* every file could be read */
+	uint64_t                  bytes;
+};
+
+/* An entry of weight_map. */
+struct mapping {
+	const char *tensor, *file;
+};
+
+static bool
+add_tensor(struct weights *weights, const struct safetensors_tensor *tensor, const char *file,
+	struct error *err)
+{
+	if (weights->count == weights->room) {
+		size_t                room = weights->room == 0 ? 256 : 2 * weights->room;
+		struct verify_tensor *grown = realloc(weights->tensors, room * sizeof *grown);
+
+		if (grown == NULL)
+			return error_no_memory(err, room * sizeof *grown);
+		weights->tensors = grown;
+		weights->room = room;
+	}
+	weights->tensors[weights->count++] = (struct verify_tensor){ tensor, file };
+	weights->bytes += tensor->bytes;        /* each lies in a file, so the sum does fit */
+	return true;
+}
+
+static bool
+add_file(struct weights *weights, const struct verify_entry *entry, struct error *err)
+{
+	if (!entry->has_tensors)
+		weights->is_whole = false;
+	for (size_t i = 0; i < entry->tensor_count; i++) {
+		if (!add_tensor(weights, &entry->tensors[i], entry->name, err))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the index -------------------------------------------------------------------- */
+
+static int
+compare_mappings(const void *a, const void *b)
+{
+	const struct mapping *x = a, *y = b;
+	int                   order = strcmp(x->file, y->file);
+
+	return order != 0 ? order : strcmp(x->tensor, y->tensor);
+}
+
+/* The tensors of one shard, and what the index places there, both sorted by name. */
+static void
+compare_shard(struct weights *weights, const struct verify_entry *shard,
+	const struct mapping *mappings, size_t count)
+{
+	struct verify_run *run = weights->run;
+	size_t             t = 0, m = 0;
+
+	while (t < shard->tensor_count || m < count) {
+		int order = t == shard->tensor_count ? 1 : m == count ? -1
+			: strcmp(shard->tensors[t].name, mappings[m].tensor);
+
+		if (order < 0)
+			verify_run_report(run, ERROR_MISMATCH, "vindex", shard->name,
+				shard->tensors[t].name, "is not placed here by %s",
+				weights->form->index);
+		else if (order > 0)
+			verify_run_report(run, ERROR_MISMATCH, "vindex", shard->name,
+				mappings[m].tensor, "is missing here, where %s places it",
+				weights->form->index);
+		t += order <= 0;
+		m += order >= 0;
+	}
+}
+
+/* The mappings of one file.  Names are bare: a reader joins them to its directory. */
+static bool
+take_shard(struct weights *weights, const struct mapping *mappings, size_t count,
+	struct error *err)
+{
+	const char                *file = mappings[0].file, *index = weights->form->index;
+	const struct verify_entry *shard;
+
+	if (!verify_run_is_inside(file) || strchr(file, '/') != NULL
+	    || strchr(file, '\\') != NULL) {
+		verify_run_report(weights->run, ERROR_UNSAFE, "vindex", index, mappings[0].tensor,
+			"refusing \"%.200s\": the name of a shard is no path", file);
+		weights->is_whole = false;
+		return true;
+	}
+	shard = verify_run_find(weights->run, file);
+	if (shard == NULL || !text_has_suffix(file, weights->form->suffix)) {
+		verify_run_report(weights->run, ERROR_MISMATCH, "vindex", file, NULL,
+			shard == NULL ? "named in %s, but missing"
+			: "named in %s, but no weight file by its name", index);
+		weights->is_whole = false;
+		return true;
+	}
+	if (shard->has_tensors)
+		compare_shard(weights, shard, mappings, count);
+	return add_file(weights, shard, err);
+}
+
+static void
+check_total_size(struct weights *weights, const struct json *root)
+{
+	const struct json *metadata = json_member(root, "metadata");
+	const struct json *node = metadata != NULL && json_kind(metadata) == JSON_OBJECT
+		? json_member(metadata, "total_size") : NULL;
+	const char        *index = weights->form->index;
+	uint64_t           total;
+
+	if (node == NULL || !weights->form->has_sizes || !weights->is_whole)
+		return;
+	if (!json_u64(node, &total))
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, NULL,
+			"metadata.total_size is not a whole number");
+	else if (total != weights->bytes)
+		verify_run_report(weights->run, ERROR_MISMATCH, "vindex", index, NULL,
+			"metadata.total_size is %" PRIu64 ", the tensors have %" PRIu64 " bytes",
+			total, weights->bytes);
+}
+
+static bool
+take_mappings(struct weights *weights, struct mapping *mappings, size_t count, struct error *err)
+{
+	size_t end;
+
+	if (count > 0)
+		qsort(mappings, count, sizeof *mappings, compare_mappings);
+	for (size_t i = 0; i < count; i = end) {
+		for (end = i + 1; end < count && strcmp(mappings[end].file, mappings[i].file) == 0;
+		     end++)
+			;
+		if (!take_shard(weights, &mappings[i], end - i, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+read_map(struct weights *weights, const struct json *root, struct error *err)
+{
+	const char        *index = weights->form->index;
+	const struct json *map = json_kind(root) == JSON_OBJECT ? json_member(root, "weight_map")
+		: NULL;
+	struct mapping    *mappings;
+	size_t             count = 0;
+	bool               done = true;
+
+	if (map == NULL || json_kind(map) != JSON_OBJECT) {
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, NULL,
+			"weight_map is missing or no JSON object");
+		weights->is_whole = false;
+		return true;
+	}
+	if ((mappings = calloc(json_count(map) + 1, sizeof *mappings)) == NULL)
+		return error_no_memory(err, json_count(map) * sizeof *mappings);
+	for (const struct json *at = json_first(map); at != NULL; at = json_next(at)) {
+		mappings[count] = (struct mapping){ json_key(at), json_string(at) };
+		if (mappings[count].file != NULL) {
+			count++;
+			continue;
+		}
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, json_key(at),
+			"its file is not a string");
+		weights->is_whole = false;
+	}
+	done = take_mappings(weights, mappings, count, err);
+	free(mappings);
+	if (done)
+		check_total_size(weights, root);
+	return done;
+}
+
+static bool
+add_index(struct weights *weights, const struct verify_entry *entry, struct error *err)
+{
+	struct error problem = { 0 };
+	struct json *root;
+	bool         done;
+
+	if (entry->text == NULL) {
+		weights->is_whole = false;
+		return true;
+	}
+	if ((root = json_parse(entry->text, entry->text_length, &problem)) == NULL) {
+		error_in_file(&problem, entry->name);
+		verify_run_problem(weights->run, &problem);
+		weights->is_whole = false;
+		return true;
+	}
+	done = read_map(weights, root, err);
+	json_free(root);
+	return done;
+}
+
+/* ---- all of them ------------------------------------------------------------------ */
+
+/* One form, where it is there.  Tensors are held against config.json only when all files
+ * could be read: a shard that is missing would make every tensor of it a problem. */
+static bool
+check_form(struct verify_run *run, const struct weight_form *form, bool *is_there,
+	struct error *err)
+{
+	const struct verify_entry *file = verify_run_find(run, form->file);
+	const struct verify_entry *index = verify_run_find(run, form->index);
+	struct weights             weights = { .run = run, .form = form, .is_whole = true };
+	bool                       done;
+
+	*is_there = file != NULL || index != NULL;
+	if (!*is_there)
+		return true;
+	if (file != NULL && index != NULL)
+		decision_log_note(run->log, NOTE_WARNING, "weights-twice",
+			"%s and %s are both there: readers take the first", form->file, form->index);
+	done = file != NULL ? add_file(&weights, file, err) : add_index(&weights, index, err);
+	if (run->result->tensors == 0)
+		run->result->tensors = weights.count;
+	if (done && weights.is_whole)
+		done = verify_model(run, file != NULL ? form->file : form->index, weights.tensors,
+			weights.count, err);
+	free(weights.tensors);
+	return done;
+}
+
+bool
+verify_weights(struct verify_run *run, struct error *err)
+{
+	bool has_safetensors, has_torch;
+
+	if (!check_form(run, &forms[0], &has_safetensors, err)
+	    || !check_form(run, &forms[1], &has_torch, err))
+		return false;
+	if (has_safetensors && has_torch)
+		decision_log_note(run->log, NOTE_WARNING, "weights-in-two-forms",
+			"safetensors and torch weights are both there: each was checked by itself, "
+			"their numbers were not compared");
+	if (!has_safetensors && !has_torch)
+		verify_run_report(run, ERROR_MISMATCH, "vmissing", forms[0].file, NULL,
+			"is missing, and there are no other weights");
+	return true;
+}
