@@ -1,0 +1,274 @@
+#include "cli/command_line.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Not getopt_long(): that accepts any unambiguous beginning of a name, so that a script which
+ * says --out would break on the day a second option begins so, stops at the first operand when
+ * POSIXLY_CORRECT is set, and does not tell an unknown option from an ambiguous one.
+ */
+struct parser {
+	struct options *options;
+	char          **next, **end;
+	bool            used[OPTIONS_COUNT];
+	size_t          operand_count;
+	const char     *extra;          /* first operand that is one too many */
+	struct error   *first_fault;
+};
+
+/* Keeps the first fault only; what follows may be its consequence. */
+static void
+keep_fault(struct parser *parser, const struct error *fault)
+{
+	if (parser->first_fault->kind == ERROR_NONE)
+		*parser->first_fault = *fault;
+}
+
+static const struct option_spec *
+find_name(const char *name, size_t length)
+{
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		const char *candidate = options_table[i].name;
+
+		if (strlen(candidate) == length && memcmp(candidate, name, length) == 0)
+			return &options_table[i];
+	}
+	return NULL;
+}
+
+static const struct option_spec *
+find_letter(char letter)
+{
+	for (size_t i = 0; i < OPTIONS_COUNT; i++)
+		if (options_table[i].letter == letter)
+			return &options_table[i];
+	return NULL;
+}
+
+static enum command
+find_command(const char *name, struct error *err)
+{
+	const char *names[COMMAND_COUNT], *near;
+
+	for (unsigned i = COMMAND_NONE + 1; i < COMMAND_COUNT; i++) {
+		names[i - 1] = options_command((enum command)i)->name;
+		if (strcmp(name, options_command((enum command)i)->name) == 0)
+			return (enum command)i;
+	}
+	error_set(err, ERROR_USAGE, "usage", "unknown command \"%s\"", name);
+	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
+		error_hint(err, "did you mean %s?", near);
+	else
+		error_hint(err, "the commands are convert, inspect, verify and help");
+	return COMMAND_NONE;
+}
+
+/* A name that begins with `word`, or one that is spelled nearly so; NULL: neither. */
+static const char *
+guess_name(const char *word)
+{
+	const char *names[OPTIONS_COUNT];
+
+	if (strlen(word) < 2)
+		return NULL;
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		names[i] = options_table[i].name;
+		if (text_has_prefix(names[i], word))
+			return names[i];
+	}
+	return text_nearest(word, names, OPTIONS_COUNT);
+}
+
+static void
+unknown_option(struct parser *parser, const char *dashes, const char *name, size_t length)
+{
+	struct error fault = { 0 };
+	char         word[64];
+	const char  *guess;
+
+	text_format(word, sizeof word, "%.*s", length < 60 ? (int)length : 60, name);
+	error_set(&fault, ERROR_USAGE, "usage", "unknown option %s%s", dashes, word);
+	if ((guess = guess_name(word)) != NULL)
+		error_hint(&fault, "did you mean --%s?", guess);
+	else
+		error_hint(&fault, "megatron2hf help lists the options");
+	keep_fault(parser, &fault);
+}
+
+/* `value` is what was attached to the option, or NULL. */
+static void
+take_option(struct parser *parser, const struct option_spec *spec, const char *value)
+{
+	struct error fault = { 0 };
+	bool         fine = true;
+
+	parser->used[spec - options_table] = true;
+	if (spec->value == NULL && value != NULL) {
+		fine = error_set(&fault, ERROR_USAGE, "usage", "--%s takes no value, found \"%s\"",
+			spec->name, value);
+	} else if (spec->value != NULL && value == NULL) {
+		value = parser->next < parser->end ? *parser->next : NULL;
+		if (value == NULL) {
+			fine = error_set(&fault, ERROR_USAGE, "usage", "--%s needs a value: %s",
+				spec->name, spec->value);
+		} else if (value[0] == '-' && value[1] != '\0') {
+			/* A forgotten value must not swallow the option after it. */
+			error_set(&fault, ERROR_USAGE, "usage", "--%s needs a value: %s, found \"%s\"",
+				spec->name, spec->value, value);
+			fine = error_hint(&fault, "write --%s=%s if that is the value", spec->name, value);
+		} else {
+			parser->next++;
+		}
+	}
+	fine = fine && spec->set(parser->options, spec, value, &fault);
+	if (!fine)
+		keep_fault(parser, &fault);
+}
+
+/* "--name" or "--name=value" */
+static void
+take_long(struct parser *parser, const char *name)
+{
+	size_t                    length = strcspn(name, "=");
+	const struct option_spec *spec = find_name(name, length);
+
+	if (spec == NULL)
+		unknown_option(parser, "--", name, length);
+	else
+		take_option(parser, spec, name[length] == '=' ? name + length + 1 : NULL);
+}
+
+/* "-nf", "-j4", "-oDIR" */
+static void
+take_letters(struct parser *parser, const char *letters)
+{
+	const struct option_spec *spec;
+
+	/* "-output DIR" is a slip for "--output DIR", never a directory "utput". */
+	if (letters[1] != '\0' && find_name(letters, strcspn(letters, "=")) != NULL) {
+		unknown_option(parser, "-", letters, strcspn(letters, "="));
+		return;
+	}
+	for (; *letters != '\0'; letters++) {
+		if ((spec = find_letter(*letters)) == NULL) {
+			unknown_option(parser, "-", letters, 1);
+			return;
+		}
+		if (spec->value != NULL) {
+			take_option(parser, spec, letters[1] != '\0' ? letters + 1 : NULL);
+			return;
+		}
+		take_option(parser, spec, NULL);
+	}
+}
+
+/* The first word that is no option is the command, the second its operand. */
+static void
+take_word(struct parser *parser, const char *word)
+{
+	struct options *options = parser->options;
+	struct error    fault = { 0 };
+
+	if (parser->operand_count == 0)
+		options->command = find_command(word, &fault);
+	else if (parser->operand_count == 1 && options->command == COMMAND_HELP)
+		options->help_topic = find_command(word, &fault);
+	else if (parser->operand_count == 1)
+		options->operand = word;
+	else if (parser->extra == NULL)
+		parser->extra = word;
+	parser->operand_count++;
+	if (fault.kind != ERROR_NONE)
+		keep_fault(parser, &fault);
+}
+
+static void
+take_all(struct parser *parser)
+{
+	bool ended = false;
+
+	while (parser->next < parser->end) {
+		const char *word = *parser->next++;
+
+		if (ended || word[0] != '-' || word[1] == '\0')
+			take_word(parser, word);
+		else if (strcmp(word, "--") == 0)
+			ended = true;
+		else if (word[1] == '-')
+			take_long(parser, word + 2);
+		else
+			take_letters(parser, word + 1);
+	}
+}
+
+/* ---- checks that need the whole line ---------------------------------------------- */
+
+static bool
+check_used(const struct parser *parser, struct error *err)
+{
+	const struct options *options = parser->options;
+
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		if (!parser->used[i] || (options_table[i].commands >> options->command & 1) != 0)
+			continue;
+		error_set(err, ERROR_USAGE, "usage", "--%s is not an option of %s", options_table[i].name,
+			options_command(options->command)->name);
+		return error_hint(err, "megatron2hf help %s lists its options",
+			options_command(options->command)->name);
+	}
+	return true;
+}
+
+static bool
+check_operands(const struct parser *parser, struct error *err)
+{
+	const struct options      *options = parser->options;
+	const struct command_spec *spec = options_command(options->command);
+
+	if (parser->extra != NULL)
+		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
+	else if (spec->operand[0] != '\0' && options->operand == NULL)
+		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
+	else if (options->operand != NULL && options->operand[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->operand);
+	else if (options->command == COMMAND_CONVERT && options->output == NULL)
+		error_set(err, ERROR_USAGE, "usage",
+			"convert needs --output DIR, the directory to create");
+	else
+		return true;
+	return error_hint(err, "usage: megatron2hf %s %s", spec->name, spec->usage);
+}
+
+static bool
+check_environment(struct options *options, struct error *err)
+{
+	const char *threads = getenv("MEGATRON2HF_THREADS");
+
+	if (options->has_threads || threads == NULL || threads[0] == '\0')
+		return true;
+	return options_take_threads(options, "MEGATRON2HF_THREADS", threads, err);
+}
+
+bool
+command_line_parse(struct options *options, int argc, char **argv, struct error *err)
+{
+	struct parser parser = {
+		.options = options, .next = argv + (argc > 0), .end = argv + argc, .first_fault = err,
+	};
+
+	*options = (struct options){ .command = COMMAND_NONE };
+	take_all(&parser);
+	if (err->kind != ERROR_NONE)
+		return false;
+	if (options->help || options->version)
+		return true;
+	if (options->command == COMMAND_NONE) {
+		error_set(err, ERROR_USAGE, "usage", "no command was given");
+		return error_hint(err, "megatron2hf help lists the commands");
+	}
+	return check_used(&parser, err) && check_operands(&parser, err) &&
+		check_environment(options, err);
+}

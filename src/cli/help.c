@@ -1,0 +1,75 @@
+#include "cli/help.h"
+
+#include <string.h>
+
+#define HELP_COLUMN 30          /* where the explanations of options begin */
+
+static void
+add_option(struct text *to, const struct option_spec *spec)
+{
+	char left[HELP_COLUMN + 1], letter[8] = "    ";
+
+	if (spec->letter != '\0')
+		text_format(letter, sizeof letter, "-%c, ", spec->letter);
+	text_format(left, sizeof left, "  %s--%s%s%s", letter, spec->name,
+		spec->value != NULL ? " " : "", spec->value != NULL ? spec->value : "");
+	text_add(to, "%-*s%s\n", HELP_COLUMN, left, spec->help);
+}
+
+/* Options are common when every command takes them. */
+static void
+add_options(struct text *to, enum command command, bool common)
+{
+	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+		unsigned commands = options_table[i].commands;
+
+		if ((commands == ~0u) == common && (commands >> command & 1) != 0)
+			add_option(to, &options_table[i]);
+	}
+}
+
+static void
+add_commands(struct text *to)
+{
+	for (unsigned i = COMMAND_NONE + 1; i < COMMAND_COUNT; i++) {
+		const struct command_spec *spec = options_command((enum command)i);
+
+		text_add(to, "  %s %-*s%s\n", spec->name,
+			HELP_COLUMN - 3 - (int)strlen(spec->name), spec->usage, spec->summary);
+	}
+}
+
+void
+help_of_command(struct text *to, enum command command)
+{
+	if (command == COMMAND_NONE) {
+		text_add(to, "usage: megatron2hf COMMAND [OPTION ...] [ARGUMENT]\n\n"
+			"Turns a Megatron-LM GPT checkpoint into a Hugging Face GPT-2 directory.\n\n"
+			"Commands:\n");
+		add_commands(to);
+		text_add(to, "\nOptions of every command:\n");
+		add_options(to, COMMAND_HELP, true);
+		text_add(to, "\nOptions may stand anywhere; -- ends them.\n\n"
+			"Exit status: 0 done, 1 a check said no, 2 usage, 3 input damaged,\n"
+			"4 not supported, 5 input hostile, 6 no input, 7 cannot write, 8 limit reached,\n"
+			"9 fault of megatron2hf, 128+N ended by signal N.\n\n"
+			"megatron2hf help COMMAND describes one command.\n");
+		return;
+	}
+	text_add(to, "usage: megatron2hf %s [OPTION ...] %s\n\n%s", options_command(command)->name,
+		options_command(command)->usage, options_command(command)->about);
+	if (command != COMMAND_VERIFY && command != COMMAND_HELP) {
+		text_add(to, "\nOptions:\n");
+		add_options(to, command, false);
+	}
+	text_add(to, "\nOptions of every command:\n");
+	add_options(to, command, true);
+}
+
+void
+help_short(struct text *to)
+{
+	text_add(to, "usage: megatron2hf COMMAND [OPTION ...] [ARGUMENT]\n");
+	add_commands(to);
+	text_add(to, "megatron2hf help COMMAND describes one command.\n");
+}

@@ -1,0 +1,283 @@
+#include "cli/options.h"
+
+#include "base/text.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FOR_CONVERT (1u << COMMAND_CONVERT)
+#define FOR_INSPECT (1u << COMMAND_INSPECT)
+#define FOR_ALL     (~0u)
+
+static const struct command_spec commands[COMMAND_COUNT] = {
+	[COMMAND_CONVERT] = {
+		"convert", "SRC -o DIR", "write a Hugging Face GPT-2 directory", "SRC",
+		"Write the Megatron-LM GPT checkpoint SRC as a Hugging Face GPT-2 directory DIR.\n"
+		"SRC: the NGC zip, a checkpoint folder, an iteration or mp_rank_* folder, a .pt\n"
+		"file, or - for standard input.  DIR appears complete or not at all.\n" },
+	[COMMAND_INSPECT] = {
+		"inspect", "PATH", "say what a checkpoint or directory holds", "PATH",
+		"Say what PATH holds, whether it converts, and if not why, without reading the\n"
+		"tensors.  PATH: as for convert, or a Hugging Face directory or weight file.\n" },
+	[COMMAND_VERIFY] = {
+		"verify", "DIR", "check a converted directory", "DIR",
+		"Check the Hugging Face directory DIR: checksums, manifest, structure of the\n"
+		"weights, configuration, tokenizer.  All problems are listed, not the first.\n" },
+	[COMMAND_HELP] = {
+		"help", "[COMMAND]", "describe a command", "",
+		"Describe COMMAND, or list the commands.\n" },
+};
+
+static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
+	set_tokenizer, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
+	set_color, set_threads, set_help, set_version;
+
+const struct option_spec options_table[OPTIONS_COUNT] = {
+	{ 'o', "output", "DIR", FOR_CONVERT,
+		"directory to create", set_output },
+	{ 'f', "force", NULL, FOR_CONVERT,
+		"replace DIR if it exists, in one step", set_force },
+	{ 'n', "dry-run", NULL, FOR_CONVERT,
+		"print the plan, write nothing", set_dry_run },
+	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
+		"what SRC must hash to, or a SHA256SUMS file", set_sha256 },
+	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
+		"tokenizer files: auto or none", set_tokenizer },
+	{ '\0', "tensors", NULL, FOR_INSPECT,
+		"add a line for every tensor", set_tensors },
+	{ '\0', "args", NULL, FOR_INSPECT,
+		"add a line for every training argument", set_arguments },
+	{ '\0', "num-attention-heads", "N", FOR_CONVERT | FOR_INSPECT,
+		"heads, where the checkpoint does not say", set_heads },
+	{ '\0', "vocab-size", "SIZE", FOR_CONVERT | FOR_INSPECT,
+		"rows of the embedding: auto, padded or a number", set_vocab_size },
+	{ '\0', "json", NULL, FOR_ALL,
+		"exactly one JSON document on standard output", set_json },
+	{ 'q', "quiet", NULL, FOR_ALL,
+		"say nothing but errors", set_quiet },
+	{ 'v', "verbose", NULL, FOR_ALL,
+		"say every decision, name and checksum", set_verbose },
+	{ '\0', "progress", "MODE", FOR_ALL,
+		"auto, bar, plain, json or none", set_progress },
+	{ '\0', "color", "WHEN", FOR_ALL,
+		"auto, always or never", set_color },
+	{ 'j', "threads", "N", FOR_ALL,
+		"threads to use (0: all cores allowed)", set_threads },
+	{ 'h', "help", NULL, FOR_ALL,
+		"this help", set_help },
+	{ 'V', "version", NULL, FOR_ALL,
+		"the version", set_version },
+};
+
+const struct command_spec *
+options_command(enum command command)
+{
+	return &commands[command];
+}
+
+/* ---- setters ---------------------------------------------------------------------- */
+
+static bool
+usage_error(struct error *err, const char *what, const char *expected, const char *value)
+{
+	return error_set(err, ERROR_USAGE, "usage", "%s: expected %s, found \"%s\"", what,
+		expected, value);
+}
+
+/* The place of `value` in `names`, a list of words that ends with NULL. */
+static bool
+choose(const struct option_spec *spec, const char *value, const char *const *names,
+	unsigned *choice, struct error *err)
+{
+	char        option[32], expected[96] = "";
+	const char *near;
+	size_t      count;
+
+	for (count = 0; names[count] != NULL; count++) {
+		size_t used = strlen(expected);
+
+		if (strcmp(value, names[count]) == 0) {
+			*choice = (unsigned)count;
+			return true;
+		}
+		text_format(expected + used, sizeof expected - used, "%s%s",
+			count == 0 ? "" : names[count + 1] == NULL ? " or " : ", ", names[count]);
+	}
+	usage_error(err, text_format(option, sizeof option, "--%s", spec->name), expected, value);
+	near = text_nearest(value, names, count);
+	return near == NULL ? false : error_hint(err, "did you mean %s?", near);
+}
+
+static bool
+parse_number(const char *what, const char *value, uint64_t least, uint64_t most,
+	uint64_t *number, struct error *err)
+{
+	char expected[96];
+
+	if (text_parse_u64(value, strlen(value), number) && *number >= least && *number <= most)
+		return true;
+	text_format(expected, sizeof expected, "a whole number from %llu to %llu",
+		(unsigned long long)least, (unsigned long long)most);
+	return usage_error(err, what, expected, value);
+}
+
+static bool
+set_output(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	if (value[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
+	if (strcmp(value, "-") == 0) {
+		error_set(err, ERROR_USAGE, "usage",
+			"--output: a directory cannot go to standard output");
+		return error_hint(err, "write ./- for a directory of that name");
+	}
+	options->output = value;
+	return true;
+}
+
+/* 64 hex digits in either case, with or without "sha256:" before them, are a digest; any
+ * other word is a path, unless it looks like a digest that lost some digits. */
+static bool
+set_sha256(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	const char *digits = text_has_prefix(value, "sha256:") ? value + 7 : value;
+	size_t      length = strlen(digits);
+	bool        is_hex = strspn(digits, "0123456789abcdefABCDEF") == length;
+
+	(void)spec;
+	if (value[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "--sha256: the value is empty");
+	options->sha256 = value;
+	if (is_hex && length == OPTIONS_SHA256_SIZE - 1) {
+		for (size_t i = 0; i <= length; i++)
+			options->sha256_digits[i] = (char)tolower((unsigned char)digits[i]);
+		options->sha256 = options->sha256_digits;
+	} else if (digits != value || (is_hex && length >= 32 && access(value, F_OK) != 0)) {
+		return error_set(err, ERROR_USAGE, "shaform",
+			"--sha256: not a SHA-256 value: expected 64 hex digits, found %zu characters",
+			length);
+	}
+	return true;
+}
+
+static bool
+set_heads(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	return parse_number("--num-attention-heads", value, 1, 65536, &options->attention_heads, err);
+}
+
+static bool
+set_vocab_size(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	uint64_t number;
+
+	(void)spec;
+	options->vocab_size = value;
+	if (strcmp(value, "auto") == 0 || strcmp(value, "padded") == 0)
+		return true;
+	if (text_parse_u64(value, strlen(value), &number) && number > 0)
+		return true;
+	return usage_error(err, "--vocab-size", "auto, padded or a number above 0", value);
+}
+
+static bool
+set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "auto", "none", NULL };
+	unsigned                 choice;
+
+	options->tokenizer = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_progress(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "auto", "bar", "plain", "json", "none", NULL };
+	unsigned                 choice = PROGRESS_AUTO;
+	bool                     known = choose(spec, value, names, &choice, err);
+
+	options->progress = (enum options_progress)choice;
+	return known;
+}
+
+static bool
+set_color(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "auto", "always", "never", NULL };
+	unsigned                 choice = COLOR_AUTO;
+	bool                     known = choose(spec, value, names, &choice, err);
+
+	options->color = (enum options_color)choice;
+	return known;
+}
+
+bool
+options_take_threads(struct options *options, const char *what, const char *value,
+	struct error *err)
+{
+	uint64_t number;
+
+	if (!parse_number(what, value, 0, OPTIONS_MAX_THREADS, &number, err))
+		return false;
+	options->threads = (unsigned)number;
+	options->has_threads = true;
+	return true;
+}
+
+static bool
+set_threads(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	return options_take_threads(options, "--threads", value, err);
+}
+
+#define SET_FLAG(setter, member) \
+	static bool \
+	setter(struct options *options, const struct option_spec *spec, const char *value, \
+		struct error *err) \
+	{ \
+		(void)spec, (void)value, (void)err; \
+		options->member = true; \
+		return true; \
+	}
+
+SET_FLAG(set_force, force)
+SET_FLAG(set_dry_run, dry_run)
+SET_FLAG(set_tensors, tensors)
+SET_FLAG(set_arguments, arguments)
+SET_FLAG(set_json, json)
+SET_FLAG(set_help, help)
+SET_FLAG(set_version, version)
+
+/* Of -q and -v the last one counts. */
+static bool
+set_quiet(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec, (void)value, (void)err;
+	options->quiet = true;
+	options->verbose = false;
+	return true;
+}
+
+static bool
+set_verbose(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec, (void)value, (void)err;
+	options->verbose = true;
+	options->quiet = false;
+	return true;
+}

@@ -1,0 +1,77 @@
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The command line as data.  Two tables, of commands and of options, feed the parser, the
+ * help and the test that looks every option up in the manual.
+ */
+enum command {
+	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_HELP, COMMAND_COUNT
+};
+
+struct command_spec {
+	const char *name;
+	const char *usage;              /* what follows the name: "SRC -o DIR" */
+	const char *summary;            /* for the list of commands */
+	const char *operand;            /* what it works on: "SRC"; "" when it may be left out */
+	const char *about;              /* for its own help, lines of at most 79 columns */
+};
+
+enum options_progress {
+	PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE
+};
+enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+#define OPTIONS_MAX_THREADS 1024
+#define OPTIONS_SHA256_SIZE 65          /* 64 hex digits and the NUL */
+
+/* Strings point into argv, or into the struct itself. */
+struct options {
+	enum command          command;
+	enum command          help_topic;       /* of `help COMMAND` */
+	bool                  help, version;
+	bool                  json, quiet, verbose;
+	enum options_progress progress;
+	enum options_color    color;
+	unsigned              threads;          /* 0: all cores allowed */
+	bool                  has_threads;
+	const char           *operand;          /* SRC, PATH or DIR; NULL: not given */
+	const char           *output;
+	bool                  force, dry_run;
+	const char           *sha256;
+	char                  sha256_digits[OPTIONS_SHA256_SIZE];
+	uint64_t              attention_heads;  /* 0: not given */
+	const char           *vocab_size, *tokenizer;   /* NULL: not given */
+	bool                  tensors, arguments;
+};
+
+struct option_spec;
+typedef bool option_setter(struct options *options, const struct option_spec *spec,
+	const char *value, struct error *err);
+
+struct option_spec {
+	char           letter;          /* '\0': it has none */
+	const char    *name;
+	const char    *value;           /* what it takes: "DIR"; NULL: nothing */
+	unsigned       commands;        /* bit 1 << COMMAND_... for each that takes it */
+	const char    *help;            /* at most 50 columns */
+	option_setter *set;
+};
+
+const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
+
+#define OPTIONS_COUNT 17
+extern const struct option_spec options_table[OPTIONS_COUNT];
+
+/* -j and MEGATRON2HF_THREADS; `what` names the one. */
+bool options_take_threads(struct options *options, const char *what, const char *value,
+	struct error *err);
+
+
+#endif

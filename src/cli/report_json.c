@@ -1,0 +1,320 @@
+#include "cli/report_json.h"
+
+#include "base/json.h"
+
+static struct json_writer
+open_document(struct text *to, const char *schema)
+{
+	struct json_writer w = { .to = to, .indent = 2, .ascii = true };
+
+	json_open(&w, '{');
+	json_write_key(&w, "schema");
+	json_write_string(&w, schema);
+	return w;
+}
+
+static void
+close_document(struct json_writer *w)
+{
+	json_close(w, '}');
+	text_add(w->to, "\n");
+}
+
+/* ---- members ----------------------------------------------------------------------- */
+
+static void
+add_string(struct json_writer *w, const char *key, const char *value)
+{
+	json_write_key(w, key);
+	json_write_string(w, value);
+}
+
+static void
+add_number(struct json_writer *w, const char *key, uint64_t value)
+{
+	json_write_key(w, key);
+	json_write_u64(w, value);
+}
+
+/* 0 means "not known" in results. */
+static void
+add_known(struct json_writer *w, const char *key, uint64_t value)
+{
+	json_write_key(w, key);
+	if (value == 0)
+		json_write_null(w);
+	else
+		json_write_u64(w, value);
+}
+
+static void
+add_bool(struct json_writer *w, const char *key, bool value)
+{
+	json_write_key(w, key);
+	json_write_bool(w, value);
+}
+
+/* "" means "was not computed". */
+static void
+add_digest(struct json_writer *w, const char *key, const char *digest)
+{
+	add_string(w, key, digest[0] != '\0' ? digest : NULL);
+}
+
+static void
+open_list(struct json_writer *w, const char *key)
+{
+	json_write_key(w, key);
+	json_open(w, '[');
+}
+
+static void
+add_outcome(struct json_writer *w, int status, const struct m2h_error *error)
+{
+	bool        has_slug = error->slug != NULL && error->slug[0] != '\0';
+	const char *class = m2h_status_name(status > M2H_SIGNAL ? M2H_SIGNAL : status);
+
+	add_string(w, "status", status == M2H_OK ? "ok" : "error");
+	add_number(w, "exit", (uint64_t)status);
+	add_string(w, "code", status == M2H_OK ? "ok" : has_slug ? error->slug : class);
+	json_write_key(w, "error");
+	if (status == M2H_OK) {
+		json_write_null(w);
+		return;
+	}
+	json_open(w, '{');
+	add_string(w, "class", class);
+	add_string(w, "message", error->message);
+	add_string(w, "hint", error->hint);
+	json_close(w, '}');
+}
+
+static void
+add_model(struct json_writer *w, const struct m2h_model *model)
+{
+	json_write_key(w, "model");
+	json_open(w, '{');
+	add_string(w, "family", model->family);
+	add_string(w, "dialect", model->dialect);
+	add_string(w, "container", model->container);
+	add_string(w, "dtype", model->dtype);
+	add_string(w, "iteration", model->iteration);
+	add_string(w, "version_label", model->version_label);
+	add_known(w, "tensor_size", model->tensor_size);
+	add_known(w, "pipeline_size", model->pipeline_size);
+	/* 0 is a layout too: it is known as soon as the dialect is. */
+	json_write_key(w, "qkv_layout");
+	if (model->dialect == NULL || model->dialect[0] == '\0')
+		json_write_null(w);
+	else
+		json_write_u64(w, model->qkv_layout);
+	add_known(w, "layers", model->layers);
+	add_known(w, "hidden", model->hidden);
+	add_known(w, "heads", model->heads);
+	add_known(w, "ffn", model->ffn);
+	add_known(w, "positions", model->positions);
+	add_known(w, "vocabulary", model->vocabulary);
+	add_known(w, "padded_vocabulary", model->padded_vocabulary);
+	add_known(w, "parameters", model->parameters);
+	add_known(w, "stored_parameters", model->stored_parameters);
+	json_close(w, '}');
+}
+
+static void
+add_files(struct json_writer *w, const char *key, const struct m2h_file *files, size_t count)
+{
+	open_list(w, key);
+	for (size_t i = 0; i < count; i++) {
+		json_open(w, '{');
+		add_string(w, "name", files[i].name);
+		add_string(w, "member", files[i].member);
+		add_number(w, "bytes", files[i].bytes);
+		add_digest(w, "sha256", files[i].sha256);
+		add_digest(w, "git_sha1", files[i].git_sha1);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+add_decisions(struct json_writer *w, const struct m2h_decision *decisions, size_t count)
+{
+	open_list(w, "decisions");
+	for (size_t i = 0; i < count; i++) {
+		json_open(w, '{');
+		add_string(w, "key", decisions[i].key);
+		add_string(w, "value", decisions[i].value);
+		add_string(w, "source", decisions[i].source);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+add_notes(struct json_writer *w, const struct m2h_note *notes, size_t count)
+{
+	open_list(w, "notes");
+	for (size_t i = 0; i < count; i++) {
+		json_open(w, '{');
+		add_string(w, "level", notes[i].is_warning ? "warning" : "note");
+		add_string(w, "code", notes[i].slug);
+		add_string(w, "text", notes[i].text);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+add_dropped(struct json_writer *w, const struct m2h_dropped *dropped, size_t count)
+{
+	open_list(w, "dropped");
+	for (size_t i = 0; i < count; i++) {
+		json_open(w, '{');
+		add_string(w, "what", dropped[i].what);
+		add_string(w, "reason", dropped[i].reason);
+		add_number(w, "bytes", dropped[i].bytes);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+add_tensors(struct json_writer *w, const struct m2h_tensor *tensors, size_t count)
+{
+	open_list(w, "tensors");
+	for (size_t i = 0; i < count; i++) {
+		json_open(w, '{');
+		add_string(w, "file", tensors[i].file);
+		add_string(w, "name", tensors[i].name);
+		add_string(w, "dtype", tensors[i].dtype);
+		add_string(w, "shape", tensors[i].shape);
+		add_string(w, "stride", tensors[i].stride);
+		add_string(w, "storage", tensors[i].storage);
+		add_number(w, "offset", tensors[i].offset);
+		add_number(w, "bytes", tensors[i].bytes);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+add_arguments(struct json_writer *w, const struct m2h_argument *arguments, size_t count)
+{
+	open_list(w, "args");
+	for (size_t i = 0; i < count; i++) {
+		json_open(w, '{');
+		add_string(w, "name", arguments[i].name);
+		add_string(w, "value", arguments[i].value);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void
+add_null(struct json_writer *w, const char *key)
+{
+	json_write_key(w, key);
+	json_write_null(w);
+}
+
+/* ---- documents --------------------------------------------------------------------- */
+
+void
+report_json_conversion(struct text *to, const struct options *options,
+	const struct m2h_conversion *conversion)
+{
+	struct json_writer w = open_document(to, "megatron2hf.convert/1");
+
+	add_outcome(&w, conversion->status, &conversion->error);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "source", options->operand);
+	add_string(&w, "destination", options->output);
+	add_bool(&w, "dry_run", options->dry_run);
+	add_model(&w, &conversion->model);
+	add_files(&w, "inputs", conversion->inputs, conversion->input_count);
+	add_files(&w, "outputs", conversion->outputs, conversion->output_count);
+	add_decisions(&w, conversion->decisions, conversion->decision_count);
+	add_notes(&w, conversion->notes, conversion->note_count);
+	add_dropped(&w, conversion->dropped, conversion->dropped_count);
+	add_number(&w, "tensors", conversion->tensors);
+	add_number(&w, "copies", conversion->copies);
+	add_number(&w, "replicas", conversion->replicas);
+	add_number(&w, "weight_bytes", conversion->output_bytes);
+	add_known(&w, "memory_bytes", conversion->memory_bytes);
+	/* The largest number stands for "the file system does not say". */
+	add_known(&w, "free_bytes", conversion->free_bytes == UINT64_MAX ? 0
+		: conversion->free_bytes);
+	close_document(&w);
+}
+
+void
+report_json_inspection(struct text *to, const struct options *options,
+	const struct m2h_inspection *inspection)
+{
+	struct json_writer w = open_document(to, "megatron2hf.inspect/1");
+
+	add_outcome(&w, inspection->status, &inspection->error);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "path", options->operand);
+	add_string(&w, "kind", inspection->kind);
+	json_write_key(&w, "convert");
+	if (inspection->status != M2H_OK) {
+		json_write_null(&w);
+	} else {
+		json_open(&w, '{');
+		add_outcome(&w, inspection->convert_status, &inspection->convert_error);
+		json_close(&w, '}');
+	}
+	add_model(&w, &inspection->model);
+	add_files(&w, "inputs", inspection->inputs, inspection->input_count);
+	add_decisions(&w, inspection->decisions, inspection->decision_count);
+	add_notes(&w, inspection->notes, inspection->note_count);
+	add_dropped(&w, inspection->dropped, inspection->dropped_count);
+	open_list(&w, "globals");
+	for (size_t i = 0; i < inspection->global_count; i++)
+		json_write_string(&w, inspection->globals[i]);
+	json_close(&w, ']');
+	if (options->tensors)
+		add_tensors(&w, inspection->tensors, inspection->tensor_count);
+	else
+		add_null(&w, "tensors");
+	if (options->arguments)
+		add_arguments(&w, inspection->arguments, inspection->argument_count);
+	else
+		add_null(&w, "args");
+	close_document(&w);
+}
+
+void
+report_json_verification(struct text *to, const struct options *options,
+	const struct m2h_verification *verification)
+{
+	struct json_writer w = open_document(to, "megatron2hf.verify/1");
+
+	add_outcome(&w, verification->status, &verification->error);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "directory", options->operand);
+	open_list(&w, "problems");
+	for (size_t i = 0; i < verification->problem_count; i++) {
+		json_open(&w, '{');
+		add_outcome(&w, verification->problems[i].status, &verification->problems[i].error);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
+	add_notes(&w, verification->notes, verification->note_count);
+	add_files(&w, "files", verification->files, verification->file_count);
+	add_number(&w, "tensors", verification->tensors);
+	close_document(&w);
+}
+
+void
+report_json_help(struct text *to, const struct m2h_error *usage, const char *text)
+{
+	static const struct m2h_error none = { "", "", "" };
+	struct json_writer            w = open_document(to, "megatron2hf.help/1");
+
+	add_outcome(&w, usage != NULL ? M2H_USAGE : M2H_OK, usage != NULL ? usage : &none);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "text", usage == NULL ? text : NULL);
+	close_document(&w);
+}

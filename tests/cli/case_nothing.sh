@@ -1,0 +1,2 @@
+# A short usage, on standard error.
+"$MEGATRON2HF"

@@ -1,0 +1,3 @@
+"$MEGATRON2HF" --version
+"$MEGATRON2HF" -V convert
+"$MEGATRON2HF" --json --version
