@@ -18,7 +18,11 @@ static struct error        error_of_last;
 static struct shards *
 open_shards(const char *path, const char *iteration)
 {
-	struct shards_options options = { "/tmp", iteration, (size_t)32 << 20 };
+	struct shards_options options = {
+		.spool_directory = "/tmp",
+		.iteration = iteration,
+		.arena_limit = (size_t)32 << 20,
+	};
 
 	decision_log_fini(&log_of_last);
 	decision_log_init(&log_of_last);

@@ -1,0 +1,271 @@
+/*
+ * What no conversion can undercut, so that its time can be told as a ratio:
+ *
+ *     floor convert INPUT DIR   one thread reads INPUT and takes its SHA-256; beside it
+ *                               another writes as many bytes to a new file in DIR, reads
+ *                               them back for a SHA-256 and syncs the file
+ *     floor inflate ZIP         zlib alone over the largest member; the bytes are dropped
+ *     floor sha256 FILE         read and SHA-256
+ *     floor fsync BYTES DIR     the sync alone of so many bytes, new in the page cache
+ *
+ * Prints seconds.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <zip.h>
+#include <zlib.h>
+
+enum { STEP = 1 << 20 };
+
+static double
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static unsigned char *
+step_buffer(void)
+{
+	unsigned char *bytes = malloc(STEP);
+
+	if (bytes == NULL)
+		err(1, "buffer");
+	return bytes;
+}
+
+static int
+open_input(const char *path, uint64_t *size)
+{
+	int         file = open(path, O_RDONLY);
+	struct stat found;
+
+	if (file < 0 || fstat(file, &found) != 0)
+		err(1, "%s", path);
+	*size = (uint64_t)found.st_size;
+	return file;
+}
+
+static void
+hash_file(int file, const char *path)
+{
+	unsigned char *bytes = step_buffer(), digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX    *hash = EVP_MD_CTX_new();
+	uint64_t       offset = 0;
+	ssize_t        got;
+
+	if (hash == NULL || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL))
+		errx(1, "SHA-256 is not available");
+	while ((got = pread(file, bytes, STEP, (off_t)offset)) > 0) {
+		EVP_DigestUpdate(hash, bytes, (size_t)got);
+		offset += (uint64_t)got;
+	}
+	if (got < 0)
+		err(1, "%s", path);
+	EVP_DigestFinal_ex(hash, digest, NULL);
+	EVP_MD_CTX_free(hash);
+	free(bytes);
+}
+
+/* A new file in `dir` of `size` bytes that do not repeat within a step. */
+static int
+write_output(const char *dir, uint64_t size, const unsigned char *bytes)
+{
+	char *path;
+	int   file;
+
+	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+		err(1, "%s", dir);
+	if (asprintf(&path, "%s/floor.bin", dir) < 0)
+		err(1, "path");
+	if ((file = open(path, O_RDWR | O_CREAT | O_EXCL, 0666)) < 0)
+		err(1, "%s", path);
+	if ((errno = posix_fallocate(file, 0, (off_t)size)) != 0)
+		err(1, "%s", path);
+	for (uint64_t offset = 0; offset < size; offset += STEP) {
+		size_t some = size - offset < STEP ? (size_t)(size - offset) : STEP;
+
+		if (pwrite(file, bytes, some, (off_t)offset) != (ssize_t)some)
+			err(1, "%s", path);
+	}
+	free(path);
+	return file;
+}
+
+static unsigned char *
+prepared_bytes(void)
+{
+	unsigned char *bytes = step_buffer();
+	uint32_t       state = 1;
+
+	for (size_t i = 0; i < STEP; i++) {
+		state = state * 1664525 + 1013904223;
+		bytes[i] = (unsigned char)(state >> 24);
+	}
+	return bytes;
+}
+
+struct output {
+	const char          *dir;
+	const unsigned char *bytes;
+	uint64_t             size;
+};
+
+static void *
+produce_output(void *context)
+{
+	const struct output *output = context;
+	int                  file = write_output(output->dir, output->size, output->bytes);
+
+	hash_file(file, output->dir);
+	if (fsync(file) != 0 || close(file) != 0)
+		err(1, "%s", output->dir);
+	return NULL;
+}
+
+static double
+floor_convert(char **arguments)
+{
+	unsigned char *bytes = prepared_bytes();
+	struct output  output = { .dir = arguments[1], .bytes = bytes };
+	double         start = seconds_now();
+	int            file = open_input(arguments[0], &output.size);
+	pthread_t      beside;
+
+	if ((errno = pthread_create(&beside, NULL, produce_output, &output)) != 0)
+		err(1, "thread");
+	hash_file(file, arguments[0]);
+	pthread_join(beside, NULL);
+	close(file);
+	free(bytes);
+	return seconds_now() - start;
+}
+
+static double
+floor_sha256(char **arguments)
+{
+	double   start = seconds_now();
+	uint64_t size;
+	int      file = open_input(arguments[0], &size);
+
+	hash_file(file, arguments[0]);
+	close(file);
+	return seconds_now() - start;
+}
+
+static double
+floor_fsync(char **arguments)
+{
+	unsigned char *bytes = prepared_bytes();
+	int            file = write_output(arguments[1], strtoull(arguments[0], NULL, 10), bytes);
+	double         start = seconds_now();
+
+	if (fsync(file) != 0)
+		err(1, "%s", arguments[1]);
+	close(file);
+	free(bytes);
+	return seconds_now() - start;
+}
+
+static zip_stat_t
+largest_member(zip_t *zip)
+{
+	zip_stat_t  largest = { .size = 0 }, found;
+	zip_int64_t count = zip_get_num_entries(zip, 0);
+
+	for (zip_int64_t i = 0; i < count; i++)
+		if (zip_stat_index(zip, (zip_uint64_t)i, 0, &found) == 0 &&
+		    found.size > largest.size)
+			largest = found;
+	if (largest.size == 0)
+		errx(1, "the zip holds no data");
+	return largest;
+}
+
+/* Inflates the raw bytes of an open member, returns how many came out. */
+static uint64_t
+inflate_member(zip_file_t *member)
+{
+	unsigned char *packed = step_buffer(), *plain = step_buffer();
+	z_stream       stream = { .next_in = NULL };
+	int            result = inflateInit2(&stream, -15);
+	uint64_t       total;
+
+	while (result == Z_OK || result == Z_BUF_ERROR) {
+		if (stream.avail_in == 0) {
+			zip_int64_t got = zip_fread(member, packed, STEP);
+
+			if (got <= 0)
+				break;
+			stream.next_in = packed;
+			stream.avail_in = (unsigned)got;
+		}
+		stream.next_out = plain;
+		stream.avail_out = STEP;
+		result = inflate(&stream, Z_NO_FLUSH);
+	}
+	if (result != Z_STREAM_END)
+		errx(1, "the member does not inflate");
+	total = stream.total_out;
+	inflateEnd(&stream);
+	free(packed);
+	free(plain);
+	return total;
+}
+
+static double
+floor_inflate(char **arguments)
+{
+	double      start = seconds_now();
+	zip_t      *zip = zip_open(arguments[0], ZIP_RDONLY, NULL);
+	zip_stat_t  found;
+	zip_file_t *member;
+
+	if (zip == NULL)
+		errx(1, "%s is not a zip", arguments[0]);
+	found = largest_member(zip);
+	if (found.comp_method != ZIP_CM_DEFLATE)
+		errx(1, "%s is not deflated", found.name);
+	if ((member = zip_fopen_index(zip, found.index, ZIP_FL_COMPRESSED)) == NULL)
+		errx(1, "%s: %s", found.name, zip_strerror(zip));
+	if (inflate_member(member) != found.size)
+		errx(1, "%s: not the size that the zip states", found.name);
+	zip_fclose(member);
+	zip_discard(zip);
+	return seconds_now() - start;
+}
+
+static const struct mode {
+	const char *name;
+	int         arguments;
+	double    (*run)(char **arguments);
+} modes[] = {
+	{ "convert", 2, floor_convert },
+	{ "inflate", 1, floor_inflate },
+	{ "sha256",  1, floor_sha256 },
+	{ "fsync",   2, floor_fsync },
+};
+
+int
+main(int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (argc == 2 + modes[i].arguments && strcmp(argv[1], modes[i].name) == 0) {
+			printf("%.3f\n", modes[i].run(argv + 2));
+			return 0;
+		}
+	errx(2, "usage: floor convert INPUT DIR | inflate ZIP | sha256 FILE | fsync BYTES DIR");
+}

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Installs the Debian packages that building (and, with "test", testing) needs and that are
+# missing.  With everything there it asks dpkg and does nothing.
+#
+#     tests/bootstrap.sh [build|test]           default: test, which includes build
+set -eu
+
+BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
+	libdeflate-dev'
+TEST_PACKAGES='zip unzip python3 mandoc strace clang'
+
+case ${1-test} in
+build) packages=$BUILD_PACKAGES ;;
+test)  packages="$BUILD_PACKAGES $TEST_PACKAGES" ;;
+*)     echo "usage: $0 [build|test]" >&2; exit 2 ;;
+esac
+
+is_installed() {
+	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+# On a system without dpkg the compiler and pkg-config say what is there.
+if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+	missing=
+	for program in cc make pkg-config; do
+		command -v $program >/dev/null 2>&1 || missing="$missing $program"
+	done
+	for library in zlib libzip libcjson libcrypto libdeflate; do
+		pkg-config --exists $library 2>/dev/null || missing="$missing $library"
+	done
+	[ -n "$missing" ] || exit 0
+	echo "$0: missing:$missing" >&2
+	echo "$0: there is no apt-get here; on Debian these packages are needed:" >&2
+	echo "$0:" $packages >&2
+	exit 1
+fi
+
+missing=
+for package in $packages; do
+	is_installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null 2>&1; then
+		echo "$0: missing:$missing" >&2
+		echo "$0: neither root nor sudo; as root: apt-get install$missing" >&2
+		exit 1
+	fi
+	as_root=sudo
+fi
+echo "$0: installing:$missing" >&2
+# shellcheck disable=SC2086
+{
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update ||
+	    echo "$0: the package lists could not be updated, going on with those there are"
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+	    install $missing
+} >&2
