@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 64
+#define MAX_DEPTH  64
+#define MAX_VALUES 4000000      /* a node of the tree takes some 64 bytes */
 
 /* ---- reading ---------------------------------------------------------------------- */
 
@@ -19,6 +20,7 @@ struct scan {
 	const char *bytes;
 	size_t      at, length;
 	unsigned    depth;
+	size_t      values;
 	struct text spelling;   /* of each number in turn: 'i' a plain integer, 'f' other */
 };
 
@@ -91,6 +93,10 @@ scan_all(struct scan *scan, struct error *err)
 	for (; scan->at < scan->length; scan->at++) {
 		char c = scan->bytes[scan->at];
 
+		scan->values += c == ',' || c == '[' || c == '{';
+		if (scan->values > MAX_VALUES)
+			return error_set(err, ERROR_LIMIT, "jsonvalues", "more than %d JSON values",
+				MAX_VALUES);
 		if (c == '"') {
 			if (!scan_string(scan, err))
 				return false;
@@ -291,7 +297,7 @@ json_u64(const struct json *node, uint64_t *to)
 	double number;
 
 	if (!json_number(node, &number) || node_of(node)->valueint == 0 || number < 0
-	    || number > 9007199254740992.0)
+	    || number > 9007199254740991.0)
 		return false;
 	*to = (uint64_t)number;
 	return true;

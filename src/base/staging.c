@@ -54,10 +54,11 @@ split_destination(const char *destination, char parent[PATH_MAX], char name[NAME
 	if (base > NAME_MAX - sizeof "..m2h-" - SUFFIX_LETTERS)
 		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%s' is too long",
 			name);
-	if (base == length)
-		text_format(parent, PATH_MAX, ".");
-	else
-		text_format(parent, PATH_MAX, "%.*s", (int)(length - base), destination);
+	length -= base;
+	while (length > 1 && destination[length - 1] == '/')
+		length--;
+	text_format(parent, PATH_MAX, "%.*s", length > 0 ? (int)length : 1,
+		length > 0 ? destination : ".");
 	return true;
 }
 

@@ -11,8 +11,6 @@
 
 #define BLOCK_BYTES ((size_t)1 << 20)
 #define TEXT_LIMIT  (UINT64_C(64) << 20)
-/* Each value of a JSON tree takes some 64 bytes. */
-#define VALUE_LIMIT ((size_t)4000000)
 
 /* The part [from, end) of a file that is kept while it goes by. */
 struct capture {
@@ -146,18 +144,9 @@ finish_text(struct reading *reading)
 {
 	struct verify_entry *entry = reading->entry;
 	const size_t         length = (size_t)entry->bytes;
-	size_t               values = 0;
 
 	if (reading->capture.bytes == NULL)
 		return;
-	for (size_t i = 0; i < length && text_has_suffix(entry->name, ".json"); i++)
-		values += reading->capture.bytes[i] == ',' || reading->capture.bytes[i] == '['
-			|| reading->capture.bytes[i] == '{';
-	if (values > VALUE_LIMIT) {
-		verify_run_report(reading->run, ERROR_LIMIT, "vlarge", entry->name, NULL,
-			"more than %zu JSON values", VALUE_LIMIT);
-		return;
-	}
 	entry->text = reading->capture.bytes;
 	entry->text_length = length;
 	entry->text[length] = '\0';

@@ -101,7 +101,8 @@ measure(struct progress *progress, uint64_t now, uint64_t done, uint64_t total)
 
 /* ---- the three forms --------------------------------------------------------------- */
 
-/* " 42%  301.5 MB/s  0:12 left", or less of it: `detail` 0 to 2. */
+/* " 42%  301.5 MB/s  0:12 left", or less of it: `detail` 0 to 2.  Nothing where nothing is
+ * known, as in a sync. */
 static char *
 format_tail(char *to, size_t size, const struct progress_state *state, int detail)
 {
@@ -111,7 +112,7 @@ format_tail(char *to, size_t size, const struct progress_state *state, int detai
 	if (state->total > 0)
 		text_format(to, size, "%3u%%", percent(state->done, state->total));
 	else
-		text_format(to, size, "%s", text_byte_count(number, state->done));
+		text_format(to, size, "%s", state->done > 0 ? text_byte_count(number, state->done) : "");
 	used = strlen(to);
 	if (detail >= 2 && state->bytes_per_second > 0)
 		text_format(to + used, size - used, "  %s/s",
@@ -173,7 +174,8 @@ say_plain(const struct progress_state *state)
 		text_format(line, sizeof line, "%s %s  %s of %s\n", phase_names[state->phase], tail,
 			text_byte_count(done, state->done), text_byte_count(total, state->total));
 	else
-		text_format(line, sizeof line, "%s %s\n", phase_names[state->phase], tail);
+		text_format(line, sizeof line, "%s%s%s\n", phase_names[state->phase],
+			tail[0] != '\0' ? " " : "", tail);
 	say(line);
 }
 

@@ -96,10 +96,12 @@ report_piece(struct report *report, bool *first)
 void
 report_sha256(struct report *report, const char *sha256)
 {
-	if (report->verbose)
+	size_t length = strlen(sha256);
+
+	if (report->verbose || length < 8)
 		report_words(report, "sha256 %.64s", sha256);
 	else
-		report_words(report, "sha256 %.4s…%s", sha256, sha256 + (strlen(sha256) > 2 ? strlen(sha256) - 2 : 0));
+		report_words(report, "sha256 %.4s…%s", sha256, sha256 + length - 2);
 }
 
 void

@@ -79,6 +79,7 @@ open_directory(struct zip_archive *archive, enum zip_rules rules, struct error *
 {
 	struct byte_stream *stream = archive->stream;
 	size_t              count;
+	bool                is_odd_header;
 
 	if (!zip_end_read(stream, rules, &archive->end, err))
 		return false;
@@ -91,11 +92,12 @@ open_directory(struct zip_archive *archive, enum zip_rules rules, struct error *
 		return false;
 	sort_entries(archive->entries, count);
 	if ((archive->names = zip_names_open(archive->entries, count, err)) == NULL
-	    || !zip_tiling_check(stream, rules, &archive->end, archive->entries, err)
+	    || !zip_tiling_check(stream, rules, &archive->end, archive->entries,
+	    &is_odd_header, err)
 	    || (rules == ZIP_TORCH && !find_root(archive, err)))
 		return false;
 	return byte_stream_is_deflated(stream)
-		|| zip_opinion_agrees(stream, archive->names, count, err);
+		|| zip_opinion_agrees(stream, archive->names, count, !is_odd_header, err);
 }
 
 /*

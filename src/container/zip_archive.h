@@ -27,7 +27,8 @@ struct zip_record {
  * The directory of a zip, trusted only after two opinions agree: the tiling check (local
  * headers, data and descriptors cover the file from 0 to the directory without a gap or an
  * overlap, and each repeats what the directory says), which runs first, and libzip with
- * ZIP_CHECKCONS (for archives that lie in a file as they are).  Reads headers only.
+ * ZIP_CHECKCONS (for archives that lie in a file as they are; without ZIP_CHECKCONS where
+ * Info-ZIP wrote sound headers that it refuses).  Reads headers only.
  * Records are sorted by data offset.  The archive owns names and records; the stream must
  * outlive it.
  *

@@ -180,6 +180,7 @@ take_entry(const struct reader *reader, const unsigned char *header, struct zip_
 		.disk = checked_u16(header + 34),
 	};
 
+	entry->version = checked_u16(header + 6);
 	entry->flags = checked_u16(header + 8);
 	record->method = checked_u16(header + 10);
 	record->crc = checked_u32(header + 16);

@@ -7,7 +7,7 @@
 /* A record of the directory, with what only the checks need. */
 struct zip_entry {
 	struct zip_record record;       /* data_offset is not known yet */
-	uint16_t          flags;
+	uint16_t          flags, version;       /* needed to extract it */
 };
 
 /*

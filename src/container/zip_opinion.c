@@ -25,7 +25,7 @@ fail_libzip(zip_error_t *libzip, struct error *err)
 /* libzip reads through a descriptor of its own, so that no path is opened twice.  The copy
  * shares its cursor with ours, which nobody uses: we read by offset. */
 static zip_t *
-open_range(const struct byte_stream *stream, struct error *err)
+open_range(const struct byte_stream *stream, int flags, struct error *err)
 {
 	zip_source_t *source = NULL;
 	zip_t        *archive = NULL;
@@ -44,8 +44,7 @@ open_range(const struct byte_stream *stream, struct error *err)
 		(zip_int64_t)byte_stream_length(stream), &libzip);
 	if (source == NULL)
 		fclose(handle);
-	else if ((archive = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS,
-	    &libzip)) == NULL)
+	else if ((archive = zip_open_from_source(source, flags, &libzip)) == NULL)
 		zip_source_free(source);
 	if (archive == NULL)
 		fail_libzip(&libzip, err);
@@ -80,9 +79,10 @@ same_record(zip_t *archive, zip_uint64_t index, const struct zip_names *names,
 
 bool
 zip_opinion_agrees(const struct byte_stream *stream, const struct zip_names *names,
-	size_t count, struct error *err)
+	size_t count, bool is_strict, struct error *err)
 {
-	zip_t       *archive = open_range(stream, err);
+	zip_t       *archive = open_range(stream,
+		is_strict ? ZIP_RDONLY | ZIP_CHECKCONS : ZIP_RDONLY, err);
 	zip_int64_t  listed;
 	bool         agrees;
 

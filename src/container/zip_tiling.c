@@ -30,6 +30,7 @@ struct tiler {
 	enum zip_rules        rules;
 	uint64_t              directory;        /* its offset: where the records end */
 	unsigned char        *header;           /* HEADER_MOST bytes */
+	bool                  is_odd;
 };
 
 static bool
@@ -127,9 +128,23 @@ compare_header(const struct zip_entry *entry, const struct zip_local_header *loc
 	return true;
 }
 
+/* A header that equals the entry in all but what libzip wants equal too. */
+static bool
+is_odd(const struct zip_entry *entry, const struct zip_local_header *local,
+	const unsigned char *header)
+{
+	const struct zip_record *record = &entry->record;
+	bool is_filled = local->crc == record->crc && local->length == record->length
+		&& local->stored_length == record->stored_length;
+	bool is_empty = (checked_u32(header + 14) | checked_u32(header + 18)
+		| checked_u32(header + 22)) == 0;
+
+	return checked_u16(header + 4) > entry->version || (!is_filled && !is_empty);
+}
+
 /* The header at the record's offset, read and compared; sets the data offset. */
 static bool
-check_header(const struct tiler *tiler, struct zip_entry *entry, struct error *err)
+check_header(struct tiler *tiler, struct zip_entry *entry, struct error *err)
 {
 	struct zip_local_header local;
 	uint64_t                offset = entry->record.header_offset;
@@ -153,6 +168,7 @@ check_header(const struct tiler *tiler, struct zip_entry *entry, struct error *e
 		return fail_in(entry, err);
 	}
 	entry->record.data_offset = offset + ZIP_LOCAL_HEADER_BYTES + rest;
+	tiler->is_odd |= is_odd(entry, &local, tiler->header);
 	return compare_header(entry, &local, err);
 }
 
@@ -250,7 +266,7 @@ check_start(const struct tiler *tiler, uint64_t offset, struct error *err)
 }
 
 static bool
-check_records(const struct tiler *tiler, struct zip_entry *entries, size_t count,
+check_records(struct tiler *tiler, struct zip_entry *entries, size_t count,
 	struct error *err)
 {
 	uint64_t at = count > 0 ? entries[0].record.header_offset : 0;
@@ -279,7 +295,8 @@ check_records(const struct tiler *tiler, struct zip_entry *entries, size_t count
 
 bool
 zip_tiling_check(struct byte_stream *stream, enum zip_rules rules,
-	const struct zip_end *end, struct zip_entry *entries, struct error *err)
+	const struct zip_end *end, struct zip_entry *entries, bool *is_odd_header,
+	struct error *err)
 {
 	struct tiler tiler = {
 		.stream = stream,
@@ -293,6 +310,7 @@ zip_tiling_check(struct byte_stream *stream, enum zip_rules rules,
 		return error_no_memory(err, HEADER_MOST);
 	done = check_extents(&tiler, entries, (size_t)end->count, err)
 		&& check_records(&tiler, entries, (size_t)end->count, err);
+	*is_odd_header = tiler.is_odd;
 	free(tiler.header);
 	return done;
 }

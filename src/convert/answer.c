@@ -51,6 +51,14 @@ answer_status(const struct error *err)
 }
 
 void
+answer_blame(const char *source, struct error *err)
+{
+	if (err->kind == ERROR_CORRUPT || err->kind == ERROR_UNSUPPORTED
+	    || err->kind == ERROR_UNSAFE)
+		error_in_file(err, source);
+}
+
+void
 answer_error(struct answer *answer, const struct error *err, struct m2h_error *to)
 {
 	char line[2048];

@@ -27,6 +27,8 @@ const char *answer_text(struct answer *answer, const char *text);
 
 /* The exit status of an error: its kind, or 128 + signal. */
 int  answer_status(const struct error *err);
+/* An error about the input that names no file is about all of it. */
+void answer_blame(const char *source, struct error *err);
 void answer_error(struct answer *answer, const struct error *err, struct m2h_error *to);
 void answer_notes(struct answer *answer, const struct m2h_note **notes, size_t *count);
 void answer_decisions(struct answer *answer, const struct m2h_decision **decisions,

@@ -276,12 +276,16 @@ write_directory(struct conversion *conversion, struct error *err)
 		&& staging_publish(conversion->staging, err);
 }
 
-/* What would be written, with its sizes; digests are not known. */
+/* What would be written, with its sizes. */
 static bool
 plan_directory(struct conversion *conversion, struct error *err)
 {
+	/* Zeros stand for the digest that is not known, so that lengths come out right. */
+	static const char unknown[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+
 	return output_directory_add_weights(&conversion->directory,
-			conversion->plan->file_bytes, "", err)
+			conversion->plan->file_bytes, unknown, err)
 		&& write_furniture(conversion, err) && take_inputs(conversion, err)
 		&& write_manifest(conversion, err);
 }
@@ -333,8 +337,10 @@ run(struct conversion *conversion, struct error *err)
 		decision_log_init(&conversion->answer.log);
 		done = run_attempt(conversion, true, err);
 	}
-	if (!done)
+	if (!done) {
 		expected_digest_explain(&conversion->expected, options->source, err);
+		answer_blame(options->source, err);
+	}
 	return done;
 }
 
@@ -353,6 +359,8 @@ answer_outputs(struct conversion *conversion)
 		files[i].name = answer_text(&conversion->answer, directory->files[i].name);
 		files[i].member = "";
 		files[i].bytes = directory->files[i].bytes;
+		if (conversion->options->dry_run)       /* not all could be known */
+			continue;
 		memcpy(files[i].sha256, directory->files[i].sha256, sizeof files[i].sha256);
 		memcpy(files[i].git_sha1, directory->files[i].git_blob, sizeof files[i].git_sha1);
 	}

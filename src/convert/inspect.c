@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "check/manifest.h"
 #include "container/identify.h"
 #include "convert/answer.h"
 #include "convert/hugging_face.h"
@@ -52,6 +53,7 @@ inspect_model(struct inspection *inspection, const struct shards *shards)
 	struct error  err = { 0 };
 	struct model *model = model_open(shards, &options, &inspection->answer.log, &err);
 
+	answer_blame(inspection->options->path, &err);
 	inspection->result.convert_status = answer_status(&err);
 	answer_error(&inspection->answer, &err, &inspection->result.convert_error);
 	if (model == NULL)
@@ -68,9 +70,10 @@ static void
 describe_shards(struct inspection *inspection, const struct shards *shards)
 {
 	struct m2h_model *to = &inspection->result.model;
+	char              container[128];
 
-	to->container = answer_text(&inspection->answer,
-		torch_file_form_name(shards->items[0].torch));
+	manifest_container(shards, container, sizeof container);
+	to->container = answer_text(&inspection->answer, container);
 	to->iteration = answer_text(&inspection->answer, shards->iteration);
 	to->tensor_size = shards->tensor_size;
 	to->pipeline_size = shards->pipeline_size;
@@ -89,7 +92,8 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	if (inspection->options->arguments)
 		answer_arguments(inspection, shards);
 	is_model = inspect_model(inspection, shards);
-	inspection->result.kind = is_model ? "Megatron checkpoint" : "torch file";
+	inspection->result.kind = is_model || value_find(torch_file_root(shards->items[0].torch),
+		"model") != NULL ? "Megatron checkpoint" : "torch file";
 	if (!is_model)
 		describe_shards(inspection, shards);
 	/* In a model only its weights need be readable; elsewhere every tensor is looked at. */
@@ -209,6 +213,8 @@ m2h_inspect(const struct m2h_inspect_options *options)
 	inspection->listing = (struct listing){ .answer = &inspection->answer,
 		.tensors_wanted = options->tensors };
 	done = inspect(inspection, &err);
+	if (!done)
+		answer_blame(options->path, &err);
 	inspection->result.status = done ? M2H_OK : answer_status(&err);
 	answer_error(&inspection->answer, &err, &inspection->result.error);
 	if (!done && inspection->result.convert_status == M2H_OK) {

@@ -84,7 +84,7 @@ static const struct dialect_stranger strangers[] = {
 	{ "arch",    "binary_head.",                  true,  "a BERT model (binary_head)" },
 	{ "arch",    "lm_head.",                      true,  "a BERT or T5 model (lm_head)" },
 	{ "arch",    "language_model.pooler.",        true,  "a BERT model (pooler)" },
-	{ "arch",    "language_model.decoder.",       true,  "an encoder-decoder model such as T5 (language_model.decoder)" },
+	{ "arch",    "language_model.decoder.",       true,  "an encoder-decoder such as T5 (language_model.decoder)" },
 	{ "arch",    "language_model.retriever.",     true,  "a Retro model (retriever)" },
 	{ "arch",    "tokentype_embeddings.",         false, "a model with token type embeddings, as BERT has" },
 	{ "arch",    "classification_head.",          true,  "a classifier (classification_head)" },
@@ -97,10 +97,10 @@ static const struct dialect_stranger strangers[] = {
 	{ "arch",    ".mlp.router.",                  false, "a mixture-of-experts model (mlp.router)" },
 	{ "arch",    ".q_layernorm.",                 false, "a model with normalized queries (q_layernorm)" },
 	{ "arch",    "word_embeddings.norm.",         false, "a model with a norm after its embedding" },
-	{ "dialect", ".layernorm_qkv.",               false, "a Megatron-LM model with Transformer Engine layers (layernorm_qkv), which is not supported yet" },
-	{ "dialect", "language_model.encoder.",       true,  "a Megatron-LM v2.5 or later model (language_model.encoder), which is not supported yet" },
-	{ "dialect", "decoder.layers.",               true,  "a Megatron Core model (decoder.layers), which is not supported yet" },
-	{ "dialect", "language_model.output_layer.",  true,  "a model with an output layer of its own (language_model.output_layer), which is not supported yet" },
+	{ "dialect", ".layernorm_qkv.",               false, "a Megatron-LM model with Transformer Engine layers (layernorm_qkv)" },
+	{ "dialect", "language_model.encoder.",       true,  "a Megatron-LM v2.5 or later model (language_model.encoder)" },
+	{ "dialect", "decoder.layers.",               true,  "a Megatron Core model (decoder.layers)" },
+	{ "dialect", "language_model.output_layer.",  true,  "a model with an output layer of its own (language_model.output_layer)" },
 };
 
 const char *

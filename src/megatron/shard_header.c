@@ -20,10 +20,10 @@ struct said {
 static const struct {
 	const char *key, *slug, *what;
 } strangers[] = {
-	{ "model0",     "pp",       "a checkpoint of virtual pipeline chunks (model0, ...), which is not supported yet" },
-	{ "sd",         "arch",     "a BERT checkpoint of 2019-03 (sd)" },
-	{ "module",     "distckpt", "a DeepSpeed checkpoint (module), which is not supported" },
-	{ "state_dict", "toplevel", "a Lightning or NeMo checkpoint (state_dict), which is not supported" },
+	{ "model0",     "pp",       "virtual pipeline chunks (model0, ...) are not supported yet" },
+	{ "sd",         "arch",     "a BERT checkpoint of 2019-03 (sd), not a GPT-2" },
+	{ "module",     "distckpt", "DeepSpeed checkpoints (module) are not supported" },
+	{ "state_dict", "toplevel", "Lightning and NeMo checkpoints (state_dict) are not supported" },
 };
 
 /* "a, b, c": the text keys of a dict, cut where they do not fit. */

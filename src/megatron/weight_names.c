@@ -6,7 +6,7 @@
 
 #define MAX_DEPTH  16           /* of dicts; real ones are 4 deep */
 #define MAX_PATH   512
-#define MAX_LEAVES 1000000
+#define MAX_LEAVES 200000
 
 /* A dict that is being walked, and the path that its keys follow. */
 struct level {
@@ -188,7 +188,9 @@ refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *a
 		if (!names->items[index].is_known)
 			paths[count++] = names->items[index].path;
 	if ((stranger = dialect_stranger(paths, count)) != NULL)
-		return error_set(err, ERROR_UNSUPPORTED, stranger->slug, "%s", stranger->what);
+		return error_set(err, ERROR_UNSUPPORTED, stranger->slug, "%s, %s", stranger->what,
+			strcmp(stranger->slug, "dialect") == 0 ? "which is not supported yet"
+			: "not a GPT-2");
 	return refuse_names(paths, count, err);
 }
 

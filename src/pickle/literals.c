@@ -22,7 +22,7 @@ literals_integer(const char *text, size_t length, bool allow_l, int64_t *integer
 		length--;
 	if (at < length && (text[at] == '-' || text[at] == '+'))
 		negative = text[at++] == '-';
-	if (at == length)
+	if (at == length || (text[at] == '0' && at + 1 < length))
 		return false;
 	limit += negative;
 	*wide = false;

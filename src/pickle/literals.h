@@ -7,7 +7,8 @@
 
 /* The text forms of protocols 0 and 1.  false: not of that form. */
 
-/* A decimal integer, with a final L where `allow_l`.  *wide: it does not fit *integer. */
+/* A decimal integer, with a final L where `allow_l`.  *wide: it does not fit *integer.  With
+ * leading zeros it is none: one of Python's two unpicklers reads those as octal. */
 bool literals_integer(const char *text, size_t length, bool allow_l, int64_t *integer,
 	bool *wide);
 /* A float as Python's repr() writes it, whatever the locale: "-0.5", "1e-05", "inf", "nan". */

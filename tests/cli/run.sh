@@ -10,6 +10,7 @@
 # or changed what was there; $PROGRAM is the program itself, for cases that send signals.
 
 set -u
+umask 022
 unset MEGATRON2HF_THREADS NO_COLOR COLUMNS CDPATH
 LC_ALL=C TZ=UTC TERM=dumb
 export LC_ALL TZ TERM

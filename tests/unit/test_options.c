@@ -300,6 +300,7 @@ test_bar(void)
 		start = { M2H_CONVERTING, 0, 1000, 0, false, 0 },
 		done = { M2H_SYNCING, 1000, 1000, 0, false, 0 },
 		pipe = { M2H_READING, 5000, 0, 0, false, 0 },
+		sync = { M2H_SYNCING, 0, 0, 0, false, 0 },
 		long_one = { M2H_CHECKING, 1, 1000, 1, true, 7325 };
 	static const struct {
 		const struct progress_state *state;
@@ -316,6 +317,7 @@ test_bar(void)
 		{ &start, 40, "converting [......................]   0%" },
 		{ &done, 20, "[#############] 100%" },
 		{ &pipe, 40, "reading    5.0 kB" },
+		{ &sync, 40, "syncing    " },
 		{ &long_one, 40, "checking   [.............]   0%  2:02:05" },
 	};
 	char line[256];

@@ -34,7 +34,7 @@ static const struct good_row good[] = {
 	{ BYTES("L12345678901234567890123L\n."), "BIG" },
 	{ BYTES("L7L\n."), "7" },
 	{ BYTES("L-7\n."), "-7" },
-	{ BYTES("L01\n."), "1" },
+	{ BYTES("L0L\n."), "0" },
 	{ BYTES("J\xff\xff\xff\xff."), "-1" },
 	{ BYTES("J\x00\x00\x00\x80."), "-2147483648" },
 	{ BYTES("K\xff."), "255" },
@@ -235,6 +235,8 @@ static const struct bad_row bad[] = {
 	/* text forms */
 	{ BYTES("I12x\n."), ERROR_CORRUPT, "longint", 0, "integer \"12x\" at byte 0 (INT)" },
 	{ BYTES("I\n."), ERROR_CORRUPT, "longint", 0, "integer" },
+	{ BYTES("I010\n."), ERROR_CORRUPT, "longint", 0, "integer" },
+	{ BYTES("L01\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("I1_0\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("I 1\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("I1L\n."), ERROR_CORRUPT, "longint", 0, "integer" },

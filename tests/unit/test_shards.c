@@ -1,8 +1,8 @@
 #include "check.h"
 #include "scratch_folder.h"
+#include "stored_zip.h"
 
 #include "base/text.h"
-#include "container/crc32.h"
 #include "megatron/rank_name.h"
 #include "megatron/shards.h"
 
@@ -327,77 +327,6 @@ check_odd_files(void)
 
 /* ---- zips ----------------------------------------------------------------------------------- */
 
-static void
-put(struct text *zip, uint64_t number, unsigned bytes)
-{
-	unsigned char raw[8];
-	unsigned      index;
-
-	for (index = 0; index < bytes; index++)
-		raw[index] = (unsigned char)(number >> (8 * index));
-	text_add_bytes(zip, raw, bytes);
-}
-
-static void
-put_header(struct text *zip, bool central, const char *name, const char *bytes, size_t length,
-	uint64_t offset)
-{
-	put(zip, central ? 0x02014b50 : 0x04034b50, 4);
-	if (central)
-		put(zip, 20, 2);
-	put(zip, 20, 2);
-	put(zip, 0, 2);                                 /* flags */
-	put(zip, 0, 2);                                 /* stored */
-	put(zip, 0x00210000, 4);                        /* 1980-01-01 */
-	put(zip, crc32_of(0, bytes, length), 4);
-	put(zip, length, 4);
-	put(zip, length, 4);
-	put(zip, strlen(name), 2);
-	put(zip, 0, 2);
-	if (central) {
-		put(zip, 0, 2);                         /* comment */
-		put(zip, 0, 2);                         /* disk */
-		put(zip, 0, 2);
-		put(zip, 0, 4);
-		put(zip, offset, 4);
-	}
-	text_add_bytes(zip, name, strlen(name));
-}
-
-/* Members as make_entry() understands them, all stored. */
-static void
-write_zip(const char *const *members, size_t count, const char *shard, size_t shard_length)
-{
-	struct text zip = { 0 }, directory = { 0 };
-	size_t      index, length;
-
-	for (index = 0; index < count && members[index] != NULL; index++) {
-		const char *equals = strchr(members[index], '='), *bytes;
-		char        name[256];
-
-		snprintf(name, sizeof name, "%.*s", (int)strcspn(members[index], "="),
-			members[index]);
-		bytes = equals != NULL ? equals + 1 : shard;
-		length = equals != NULL ? strlen(equals + 1) : shard_length;
-		put_header(&directory, true, name, bytes, length, zip.length);
-		put_header(&zip, false, name, bytes, length, 0);
-		text_add_bytes(&zip, bytes, length);
-	}
-	put(&directory, 0x06054b50, 4);
-	put(&directory, 0, 4);
-	put(&directory, index, 2);
-	put(&directory, index, 2);
-	put(&directory, directory.length - 12, 4);
-	put(&directory, zip.length, 4);
-	put(&directory, 0, 2);
-	text_add_bytes(&zip, directory.bytes, directory.length);
-	if (zip.failed || directory.failed)
-		abort();
-	scratch_write("x.zip", zip.bytes, zip.length);
-	text_free(&directory);
-	text_free(&zip);
-}
-
 static const struct {
 	const char *what;
 	const char *members[5];
@@ -436,7 +365,7 @@ check_zips(void)
 	for (index = 0; index < sizeof zip_rows / sizeof *zip_rows; index++) {
 		struct shards *shards;
 
-		write_zip(zip_rows[index].members, 5, shard, length);
+		stored_zip_write("x.zip", zip_rows[index].members, 5, shard, length);
 		shards = open_shards(scratch_path("x.zip"), zip_rows[index].iteration);
 		CHECK((shards != NULL) == (zip_rows[index].status == 0), "%s: %s",
 			zip_rows[index].what, error_of_last.text);

@@ -5,7 +5,8 @@
 #define H "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 #define UPPER "2D711642B726B04401627CA9FBAC32F5C8530FB1903CC4DB02258717921A4881"
 
-/* What coreutils 9.1 makes of these lists.  Names as "NAME|NAME|". */
+/* What coreutils 9.1 makes of these lists (but an empty name is malformed here).  Names as
+ * "NAME|NAME|". */
 static const struct row {
 	const char *list, *names;
 	size_t      malformed;

@@ -489,7 +489,7 @@ config_edit(const char *from, const char *to)
 	replace("config.json", from, to);
 }
 static void config_untied(void) { config_edit("embeddings\": true", "embeddings\": false"); }
-static void config_layers(void) { config_edit("\"n_layer\": 1", "\"n_layer\": 9007199254740992"); }
+static void config_layers(void) { config_edit("\"n_layer\": 1", "\"n_layer\": 9007199254740991"); }
 static void config_vocabulary(void) { config_edit("\"vocab_size\": 4", "\"vocab_size\": 5"); }
 static void config_small(void) { config_edit("\"vocab_size\": 4", "\"vocab_size\": 3"); }
 static void config_heads(void) { config_edit("\"n_head\": 2", "\"n_head\": 3"); }
@@ -750,7 +750,7 @@ static const struct row {
 	  false },
 	{ "untied without head", config_untied, "1 model.safetensors lm_head.weight vtensor;", "",
 	  false },
-	{ "n_layer 2^53", config_layers, "1 model.safetensors vconfig;", "", false },
+	{ "n_layer 2^53 - 1", config_layers, "1 model.safetensors vconfig;", "", false },
 	{ "vocab_size one more", config_vocabulary,
 	  "1 model.safetensors transformer.wte.weight vtensor;", "", false },
 	{ "vocab_size one less", config_small,
