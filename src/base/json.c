@@ -321,7 +321,7 @@ begin_item(struct json_writer *w)
 		return;
 	}
 	if (w->has_items)
-		text_add(w->to, ",");
+		text_add_bytes(w->to, ",", 1);
 	if (w->depth > 0)
 		new_line(w);
 	w->has_items = true;
@@ -400,7 +400,7 @@ void
 json_write_bytes(struct json_writer *w, const char *string, size_t length)
 {
 	begin_item(w);
-	text_add(w->to, "\"");
+	text_add_bytes(w->to, "\"", 1);
 	if (text_is_utf8(string, length)) {
 		add_escaped(w, string, length);
 	} else {
@@ -409,7 +409,7 @@ json_write_bytes(struct json_writer *w, const char *string, size_t length)
 		text_escape(shown, sizeof shown, string, length);
 		add_escaped(w, shown, strlen(shown));
 	}
-	text_add(w->to, "\"");
+	text_add_bytes(w->to, "\"", 1);
 }
 
 void

@@ -197,30 +197,32 @@ fail_unless_one_disk(uint32_t disk, uint32_t directory_disk, struct error *err)
 		"multi-volume zip archives are not supported");
 }
 
-/* The directory ends `shift` bytes before the end records. */
+/* The directory ends `shift` bytes before the end records: does the whole archive begin that
+ * much later than it says, or is something between the two? */
 static bool
 fail_shifted(struct byte_stream *stream, const struct zip_end *end, uint64_t shift,
 	struct error *err)
 {
 	uint64_t declared = end->directory_offset;
-	bool     at_declared, at_shifted, is_archive_before, starts_like_archive;
+	bool     at_declared, at_shifted, starts_shifted, ends_before, starts_like_archive;
 
 	if (!look_for(stream, declared, SIGNATURE_DIRECTORY, &at_declared, err)
 	    || !look_for(stream, declared + shift, SIGNATURE_DIRECTORY, &at_shifted, err)
+	    || !look_for(stream, shift, SIGNATURE_LOCAL, &starts_shifted, err)
 	    || !look_for(stream, shift < END_BYTES ? 0 : shift - END_BYTES, SIGNATURE_END,
-	    &is_archive_before, err)
+	    &ends_before, err)
 	    || !look_for(stream, 0, SIGNATURE_LOCAL, &starts_like_archive, err))
 		return false;
+	if (at_shifted && starts_shifted && ends_before)
+		return error_set(err, ERROR_UNSAFE, "concat",
+			"second archive starts at offset %" PRIu64, shift);
 	if (end->directory_length == 0 || at_declared)
 		return error_set(err, ERROR_UNSAFE, "gapcd",
 			"%" PRIu64 " bytes at offset %" PRIu64 " belong to no record", shift,
 			declared + end->directory_length);
-	if (!at_shifted)
+	if (!at_shifted || !starts_shifted)
 		return error_set(err, ERROR_CORRUPT, "cdbad",
 			"no central directory at offset %" PRIu64, declared);
-	if (is_archive_before)
-		return error_set(err, ERROR_UNSAFE, "concat",
-			"second archive starts at offset %" PRIu64, shift);
 	/* Cut right behind an archive that lies stored in this one. */
 	if (starts_like_archive)
 		return fail_without_end(stream, err);

@@ -131,12 +131,36 @@ check_no_copies(struct conversion *conversion, struct error *err)
 	return true;
 }
 
+/* ---- what is beside the weights --------------------------------------------------- */
+
+/* All files that depend on the model alone.  Fits execute_options. */
+static bool
+write_furniture(void *context, struct error *err)
+{
+	struct conversion                *conversion = context;
+	const struct m2h_convert_options *options = conversion->options;
+	const struct arguments           *arguments = &conversion->model->arguments;
+	bool                              wants_tokenizer = options->tokenizer == NULL
+		|| strcmp(options->tokenizer, "none") != 0;
+
+	if (!output_directory_add_config(&conversion->directory, arguments, err))
+		return false;
+	if (!wants_tokenizer)
+		return true;
+	if (arguments->is_gpt2_vocabulary)
+		return output_directory_add_tokenizer(&conversion->directory, arguments->positions,
+			err);
+	decision_log_note(&conversion->answer.log, NOTE_NOTE, "no-tokenizer",
+		"no tokenizer files: the vocabulary is not known to be GPT-2's");
+	return true;
+}
+
 /* ---- weights ---------------------------------------------------------------------- */
 
 static void
 on_progress(void *context, uint64_t done, uint64_t total)
 {
-	const struct m2h_convert_options *options = context;
+	const struct m2h_convert_options *options = ((struct conversion *)context)->options;
 
 	options->progress(options->progress_context, M2H_CONVERTING, done, total);
 }
@@ -158,7 +182,8 @@ write_weights(struct conversion *conversion, struct error *err)
 	struct execute_options            run = {
 		.threads = options->threads != 0 ? options->threads : workers_allowed_cores(),
 		.progress = options->progress != NULL ? on_progress : NULL,
-		.context = (void *)options,
+		.meanwhile = write_furniture,
+		.context = conversion,
 	};
 	int fd = staging_create(conversion->staging, OUTPUT_WEIGHTS, conversion->plan->file_bytes,
 		err);
@@ -174,27 +199,7 @@ write_weights(struct conversion *conversion, struct error *err)
 		conversion->executed.output_sha256, err);
 }
 
-/* ---- the rest of the directory ---------------------------------------------------- */
-
-static bool
-write_furniture(struct conversion *conversion, struct error *err)
-{
-	const struct m2h_convert_options *options = conversion->options;
-	const struct arguments           *arguments = &conversion->model->arguments;
-	bool                              wants_tokenizer = options->tokenizer == NULL
-		|| strcmp(options->tokenizer, "none") != 0;
-
-	if (!output_directory_add_config(&conversion->directory, arguments, err))
-		return false;
-	if (!wants_tokenizer)
-		return true;
-	if (arguments->is_gpt2_vocabulary)
-		return output_directory_add_tokenizer(&conversion->directory, arguments->positions,
-			err);
-	decision_log_note(&conversion->answer.log, NOTE_NOTE, "no-tokenizer",
-		"no tokenizer files: the vocabulary is not known to be GPT-2's");
-	return true;
-}
+/* ---- what tells of the conversion ------------------------------------------------- */
 
 static bool
 take_inputs(struct conversion *conversion, struct error *err)
@@ -267,8 +272,8 @@ write_directory(struct conversion *conversion, struct error *err)
 	if (conversion->staging == NULL)
 		return false;
 	conversion->directory.staging = conversion->staging;
-	if (!write_weights(conversion, err) || !write_furniture(conversion, err)
-	    || !take_inputs(conversion, err) || !write_manifest(conversion, err))
+	if (!write_weights(conversion, err) || !take_inputs(conversion, err)
+	    || !write_manifest(conversion, err))
 		return false;
 	if (options->progress != NULL)
 		options->progress(options->progress_context, M2H_SYNCING, 0, 0);

@@ -360,6 +360,8 @@ run_with_read_back(struct execution *execution, struct error *err)
 	}
 	done = run_inputs(execution, err);
 	output_file_end(execution->file);
+	if (done && execution->options->meanwhile != NULL)
+		done = execution->options->meanwhile(execution->options->context, err);
 	if (reader == NULL)
 		return done && output_file_read_back(execution->file, err);
 	while (done && !worker_wait(reader, WAIT_MILLISECONDS))

@@ -13,7 +13,10 @@ typedef void execute_progress(void *context, uint64_t done, uint64_t total);
 struct execute_options {
 	unsigned          threads;      /* 1: everything in turn; more: the stages side by side */
 	execute_progress *progress;     /* may be NULL */
-	void             *context;
+	/* Work for the time between the last byte of input and the last byte read back, when
+	 * only one thread has something to do; NULL: none. */
+	bool            (*meanwhile)(void *context, struct error *err);
+	void             *context;      /* of both */
 };
 
 struct execute_result {

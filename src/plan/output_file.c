@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES      ((size_t)1 << 20)
+/* Larger writes make Linux take larger pages for its cache, which take longer to come by. */
+#define WRITE_BYTES      ((size_t)1 << 20)
 #define WRITEBACK_BYTES  ((uint64_t)16 << 20)
 
 struct written {
@@ -37,7 +39,8 @@ write_at(int fd, uint64_t offset, const void *bytes, size_t count, struct error 
 	const unsigned char *at = bytes;
 
 	while (count > 0) {
-		ssize_t wrote = pwrite(fd, at, count, (off_t)offset);
+		size_t  step = count < WRITE_BYTES ? count : WRITE_BYTES;
+		ssize_t wrote = pwrite(fd, at, step, (off_t)offset);
 
 		if (wrote < 0 && errno == EINTR)
 			continue;
