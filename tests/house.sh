@@ -48,7 +48,7 @@ only 'zip.h and zlib.h are known in container/' '#include <(zip|zlib|libdeflate)
     'src/container/'
 only 'cJSON is known in base/json.c' '#include <cjson' 'src/base/json\.c'
 only 'OpenSSL is known in base/digest.c' '#include <openssl' 'src/base/digest\.c'
-only 'nothing is left to be done' '(TODO|FIXME|XXX)' 'nothing'
+only 'nothing is left to be done' '\<(TODO|FIXME|XXX)\>' 'nothing'
 expect 'file names are unique in src' \
     "$(find src -name '*.c' | sed 's|.*/||' | sort | uniq -d)"
 expect 'cli/ and main.c use the public interface and base/ only' \

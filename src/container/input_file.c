@@ -149,7 +149,7 @@ static bool
 spool(int from, int to, struct error *err)
 {
 	unsigned char *block = malloc(SPOOL_BLOCK);
-	size_t         count;
+	size_t         count = 0;
 	bool           done = false;
 
 	if (block == NULL)

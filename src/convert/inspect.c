@@ -152,8 +152,8 @@ has_entry(const char *directory, const char *name)
 	return has;
 }
 
-/* A regular file whose first bytes are those of safetensors; anything else is left to the
- * reader of shards and to its messages. */
+/* By its name and its first bytes; anything else is left to the reader of shards and to its
+ * messages, a safetensors file under the name of a checkpoint too. */
 static bool
 is_safetensors(const char *path)
 {
@@ -163,7 +163,8 @@ is_safetensors(const char *path)
 	struct byte_stream *stream = NULL;
 	bool                is = false;
 
-	if (stat(path, &found) != 0 || !S_ISREG(found.st_mode))
+	if (!text_has_suffix(path, ".safetensors") || stat(path, &found) != 0
+	    || !S_ISREG(found.st_mode))
 		return false;
 	if ((file = input_file_open(path, ".", &unused)) != NULL
 	    && (stream = byte_stream_open(file, 0, file->size, &unused)) != NULL)

@@ -96,6 +96,7 @@ struct torch_listing {
 	struct listing     *listing;
 	const struct shard *shard;
 	bool                strict;
+	size_t              seen;       /* tensors, readable or not */
 };
 
 static char *
@@ -117,6 +118,7 @@ list_tensor(void *context, const char *path, const struct value *node, struct er
 	struct error                fault = { 0 };
 	char                        shape[256], stride[256];
 
+	torch->seen++;
 	if (!torch_file_tensor(torch->shard->torch, node, &view, &fault)) {
 		if (!torch->strict && fault.kind == ERROR_UNSUPPORTED)
 			return true;
@@ -185,10 +187,13 @@ bool
 listing_add_torch(struct listing *listing, const struct shard *shard, bool strict,
 	struct error *err)
 {
-	struct torch_listing torch = { listing, shard, strict };
+	struct torch_listing torch = { listing, shard, strict, 0 };
 
-	return torch_file_each_tensor(shard->torch, list_tensor, &torch, err)
-		&& (!listing->tensors_wanted || check_shard_bytes(shard, err));
+	if (!torch_file_each_tensor(shard->torch, list_tensor, &torch, err))
+		return false;
+	if (strict && torch.seen == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "notensors", "there is no tensor in it");
+	return !listing->tensors_wanted || check_shard_bytes(shard, err);
 }
 
 /* ---- the answer ------------------------------------------------------------------- */

@@ -159,6 +159,22 @@ find_folder(const struct candidates *found, const char *folder)
 	return NULL;
 }
 
+/* The one tracker stands beside iteration folders, where it can name one.  (One that was
+ * packed inside such a folder says nothing.) */
+static bool
+has_tracker(const struct candidates *found)
+{
+	char   folder[544];
+	size_t root;
+
+	if (found->tracker_count != 1)
+		return false;
+	root = component_start(found->tracker->name, strlen(found->tracker->name));
+	text_format(folder, sizeof folder, "%.*s", (int)(root > 0 ? root - 1 : 0),
+		found->tracker->name);
+	return root == 0 || find_folder(found, folder) == NULL;
+}
+
 /* The same by its last component, for --iteration; several: *count. */
 static const struct candidate *
 find_iteration(const struct candidates *found, const char *iteration, size_t *count)
@@ -204,7 +220,7 @@ choose_folder(const struct candidates *found, const struct zip_archive *archive,
 			iteration, count == 0 ? "missing" : "there more than once", have);
 		return NULL;
 	}
-	if (found->tracker_count == 1) {
+	if (has_tracker(found)) {
 		if (!read_tracker(found, archive, folder, sizeof folder, err))
 			return NULL;
 		if ((chosen = find_folder(found, folder)) == NULL)
