@@ -159,10 +159,22 @@ is_text(const struct head *head)
 	for (size_t i = 0; i < head->count; i++) {
 		unsigned char c = head->bytes[i];
 
-		if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f)
+		/* Error pages may be coloured, hence ESC. */
+		if ((c < 0x20 && strchr("\t\r\n\f\x1b", c) == NULL) || c == 0x7f || c == 0)
 			return false;
 	}
 	return true;
+}
+
+/* Its length up to `most`, without blanks at the end. */
+static int
+shown_length(const char *text, size_t most)
+{
+	size_t length = strnlen(text, most);
+
+	while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+		length--;
+	return (int)length;
 }
 
 static bool
@@ -175,12 +187,13 @@ fail_text(const struct head *head, struct error *err)
 	if (*text == '<' && (strcasestr(text, "<html") != NULL
 	    || strcasestr(text, "<!doctype html") != NULL)) {
 		error_set(err, ERROR_CORRUPT, "html",
-			"looks like an HTML page, not a checkpoint: %.60s", text);
+			"looks like an HTML page, not a checkpoint: %.*s", shown_length(text, 60), text);
 		return error_hint(err, "the link gave a log-in or error page; fetch the file again");
 	}
-	error_set(err, ERROR_CORRUPT, "apierr",
-		"looks like an error message from a server: %.200s", text);
-	return error_hint(err, "the download was refused; fetch the file again");
+	error_set(err, ERROR_CORRUPT, "apierr", "%s text, not a checkpoint; looks like an "
+		"error message from a server: %.*s", *text == '<' ? "XML" : "JSON",
+		shown_length(text, 200), text);
+	return error_hint(err, "if it was downloaded, the download was refused: fetch it again");
 }
 
 static bool

@@ -53,6 +53,8 @@ struct execution {
 static bool
 error_in_shard(const struct input_run *run, const struct shard_run *item, struct error *err)
 {
+	if (err->kind == ERROR_CORRUPT && err->hint[0] == '\0')
+		error_hint(err, "the file is damaged: get it again, and compare its checksum");
 	if (item->shard->member != NULL)
 		error_in_member(err, item->shard->member);
 	return error_in_file(err, run->shards->inputs[run->input]->name);

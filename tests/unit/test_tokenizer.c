@@ -94,7 +94,7 @@ static const struct row {
 	  "vocab.json: vocabdup; " },
 	{ "id missing", 9, "{\"a\":0,\"b\":1,\"ab\":2," EOT ":4}", MERGES, NULL, NULL,
 	  "vocab.json: vocabgap; " },
-	{ "id 2^53", 9, "{\"a\":0,\"b\":1,\"ab\":2," EOT ":9007199254740992}", MERGES, NULL, NULL,
+	{ "id 2^53 - 1", 9, "{\"a\":0,\"b\":1,\"ab\":2," EOT ":9007199254740991}", MERGES, NULL, NULL,
 	  "vocab.json: vocabgap; " },
 	{ "id negative", 9, "{\"a\":-1," EOT ":0}", MERGES, NULL, NULL, "vocab.json: vtok; " },
 	{ "id a text", 9, "{\"a\":\"0\"," EOT ":0}", MERGES, NULL, NULL, "vocab.json: vtok; " },
