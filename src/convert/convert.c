@@ -6,7 +6,7 @@
 #include "convert/destination.h"
 #include "convert/expected_digest.h"
 #include "convert/output_directory.h"
-#include "gpt2/tokenizer.h"
+#include "megatron/known_classes.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
@@ -60,6 +60,7 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
+	known_classes_note(conversion->shards, log);
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
 			!= NULL

@@ -3,6 +3,7 @@
 #include "container/identify.h"
 #include "convert/answer.h"
 #include "convert/hugging_face.h"
+#include "megatron/known_classes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	inspection->result.input_count = inspection->result.inputs != NULL
 		? shards->input_count : 0;
 	answer_globals(inspection, shards);
+	known_classes_note(shards, &inspection->answer.log);
 	if (inspection->options->arguments)
 		answer_arguments(inspection, shards);
 	is_model = inspect_model(inspection, shards);
