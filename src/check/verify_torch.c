@@ -20,14 +20,6 @@ struct verify_torch {
 };
 
 static bool
-drop_bytes(void *context, size_t storage, uint64_t byte_offset, const unsigned char *bytes,
-	size_t count, struct error *err)
-{
-	(void)context, (void)storage, (void)byte_offset, (void)bytes, (void)count, (void)err;
-	return true;
-}
-
-static bool
 count_tensor(void *context, const char *path, const struct value *node, struct error *err)
 {
 	struct verify_torch *torch = context;
@@ -86,7 +78,7 @@ open_parts(struct verify_torch *torch, const struct input_file *file, struct err
 	}
 	return (torch->file = torch_file_open(torch->stream, PICKLE_MEMORY, err)) != NULL
 		&& read_tensors(torch, err)
-		&& (torch->pass = torch_pass_open(torch->file, drop_bytes, NULL, err)) != NULL;
+		&& (torch->pass = torch_pass_open(torch->file, NULL, NULL, err)) != NULL;
 }
 
 struct verify_torch *

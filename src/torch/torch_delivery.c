@@ -79,8 +79,8 @@ static bool
 hand_over(struct torch_delivery *delivery, uint64_t offset, const unsigned char *bytes,
 	size_t count, struct error *err)
 {
-	return count == 0 || delivery->sink(delivery->context, delivery->storage, offset, bytes,
-		count, err);
+	return count == 0 || delivery->sink == NULL
+		|| delivery->sink(delivery->context, delivery->storage, offset, bytes, count, err);
 }
 
 static bool

@@ -21,6 +21,7 @@ typedef bool torch_storage_sink(void *context, size_t storage, uint64_t byte_off
 
 struct torch_pass;
 
+/* `sink` NULL: for the checks alone. */
 struct torch_pass *torch_pass_open(const struct torch_file *file, torch_storage_sink *sink,
 	void *context, struct error *err);
 bool torch_pass_feed(struct torch_pass *pass, const unsigned char *bytes, size_t count,
