@@ -151,7 +151,8 @@ answer_model(struct answer *answer, const struct shards *shards, const struct mo
 		.vocabulary = arguments->vocabulary,
 		.padded_vocabulary = arguments->padded_vocabulary,
 		.parameters = model->parameter_count
-			- (arguments->padded_vocabulary - arguments->vocabulary) * arguments->hidden,
+			- (arguments->padded_vocabulary - arguments->vocabulary) * arguments->hidden
+			* (arguments->is_untied ? 2 : 1),
 		.stored_parameters = model->parameter_count,
 	};
 }

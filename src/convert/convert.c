@@ -55,15 +55,15 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
 		.indexed = indexed };
-	struct model_options              model_options = { options->attention_heads,
-		options->vocab_size, 0 };
+	struct model_options              model_options = {
+		.attention_heads = options->attention_heads, .vocabulary = options->vocab_size };
 
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
 			!= NULL
-		&& (conversion->plan = plan_build(conversion->model, err)) != NULL;
+		&& (conversion->plan = plan_build(conversion->model, NULL, err)) != NULL;
 }
 
 /* ---- replicas --------------------------------------------------------------------- */
@@ -316,7 +316,7 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		return false;
-	conversion->result.memory_bytes = execute_memory_bound();
+	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
 	return options->dry_run ? plan_directory(conversion, err)
 		: write_directory(conversion, err);
 }

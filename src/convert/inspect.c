@@ -48,8 +48,9 @@ answer_arguments(struct inspection *inspection, const struct shards *shards)
 static bool
 inspect_model(struct inspection *inspection, const struct shards *shards)
 {
-	struct model_options options = { inspection->options->attention_heads,
-		inspection->options->vocab_size, 0 };
+	struct model_options options = {
+		.attention_heads = inspection->options->attention_heads,
+		.vocabulary = inspection->options->vocab_size };
 	struct error  err = { 0 };
 	struct model *model = model_open(shards, &options, &inspection->answer.log, &err);
 

@@ -131,10 +131,9 @@ config_of(const struct arguments *arguments)
 {
 	return (struct gpt2_config){
 		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
-			arguments->positions, arguments->vocabulary },
+			arguments->positions, arguments->vocabulary, arguments->is_untied },
 		.n_head = arguments->heads,
-		.activation_function = arguments->activation == ACTIVATION_GELU_ERF
-			? "gelu" : "gelu_new",
+		.activation_function = arguments_activation_name(arguments->activation),
 		.layer_norm_epsilon = arguments->layernorm_epsilon,
 		.attn_pdrop = arguments->attention_dropout,
 		.embd_pdrop = arguments->hidden_dropout, .resid_pdrop = arguments->hidden_dropout,
@@ -142,7 +141,7 @@ config_of(const struct arguments *arguments)
 		.has_token_ids = arguments->is_gpt2_vocabulary,
 		.bos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
 		.eos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
-		.tie_word_embeddings = true,
+		.tie_word_embeddings = !arguments->is_untied,
 	};
 }
 

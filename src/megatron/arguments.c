@@ -162,36 +162,209 @@ read_reals(struct arguments *arguments, const struct value *args, struct decisio
 			&arguments->init_method_std, log, err);
 }
 
+/* ---- activation --------------------------------------------------------------------------- */
+
+struct activation_choice {
+	enum activation activation;
+	const char     *source;
+};
+
+static bool
+is_set(const struct value *args, const char *name)
+{
+	return argument_truth(argument_find(args, name));
+}
+
+/* swiglu and squared_relu came in one commit, 2023-04; the next release was 23.04. */
+static bool
+is_of_2023(const struct value *args)
+{
+	return argument_find(args, "swiglu") != NULL || argument_find(args, "squared_relu") != NULL;
+}
+
+/*
+ * Megatron Core asks for the squared ReLU, then for the fusion of bias and gelu, which has the
+ * tanh form and needs biases; it parses openai_gelu and onnx_safe and uses neither.
+ */
+static struct activation_choice
+choose_of_core(const struct value *args)
+{
+	if (is_set(args, "squared_relu"))
+		return (struct activation_choice){ ACTIVATION_SQUARED_RELU, "args.squared_relu" };
+	if (is_set(args, "use_te_activation_func"))
+		return (struct activation_choice){ ACTIVATION_GELU_TANH,
+			"args.use_te_activation_func" };
+	if (argument_find(args, "bias_gelu_fusion") == NULL)
+		return (struct activation_choice){ ACTIVATION_GELU_TANH, NULL };
+	if (arguments_lack_biases(args))
+		return (struct activation_choice){ ACTIVATION_GELU_ERF, "args.add_bias_linear" };
+	return (struct activation_choice){ is_set(args, "bias_gelu_fusion")
+		? ACTIVATION_GELU_TANH : ACTIVATION_GELU_ERF, "args.bias_gelu_fusion" };
+}
+
 /*
  * Before 2020-04-14 the code had the tanh form only.  From then on args.openai_gelu chooses
- * it and erf is the rule; from 2020-09-11 args.bias_gelu_fusion, tanh again, comes first.
+ * it and erf is the rule; from 2020-09-11 args.bias_gelu_fusion, tanh again, comes first; in
+ * 23.04 and later it comes last, and openai_gelu, onnx_safe (erf) and squared_relu before it.
  */
-static void
-decide_activation(struct arguments *arguments, const struct value *args,
-	struct decision_log *log)
+static struct activation_choice
+choose_of_legacy(const struct value *args)
 {
-	const struct value *fusion = argument_find(args, "bias_gelu_fusion");
-	const struct value *openai = argument_find(args, "openai_gelu");
-	const char         *source = "default";
+	bool is_late = is_of_2023(args), has_fusion = argument_find(args, "bias_gelu_fusion") != NULL;
 
-	arguments->activation = ACTIVATION_GELU_TANH;
-	if (argument_truth(fusion)) {
-		source = "args.bias_gelu_fusion";
-		if (argument_truth(argument_find(args, "onnx_safe")))
-			decision_log_note(log, NOTE_WARNING, "activation-doubtful", "activation "
-				"gelu_new: args name bias_gelu_fusion and onnx_safe, which did not "
-				"mean the same in all versions");
-	} else if (openai != NULL || fusion != NULL) {
-		source = openai != NULL ? "args.openai_gelu" : "args.bias_gelu_fusion";
-		if (!argument_truth(openai))
-			arguments->activation = ACTIVATION_GELU_ERF;
-	} else {
-		decision_log_note(log, NOTE_NOTE, "activation-assumed", "activation gelu_new: "
-			"assumed, the checkpoint carries no arguments%s",
-			args != NULL ? " that name one" : "");
+	if (!is_late && is_set(args, "bias_gelu_fusion"))
+		return (struct activation_choice){ ACTIVATION_GELU_TANH, "args.bias_gelu_fusion" };
+	if (is_set(args, "openai_gelu"))
+		return (struct activation_choice){ ACTIVATION_GELU_TANH, "args.openai_gelu" };
+	if (is_late && is_set(args, "onnx_safe"))
+		return (struct activation_choice){ ACTIVATION_GELU_ERF, "args.onnx_safe" };
+	if (is_set(args, "squared_relu"))
+		return (struct activation_choice){ ACTIVATION_SQUARED_RELU, "args.squared_relu" };
+	if (is_late && is_set(args, "bias_gelu_fusion") && !arguments_lack_biases(args))
+		return (struct activation_choice){ ACTIVATION_GELU_TANH, "args.bias_gelu_fusion" };
+	if (argument_find(args, "openai_gelu") != NULL)
+		return (struct activation_choice){ ACTIVATION_GELU_ERF, "args.openai_gelu" };
+	if (has_fusion)
+		return (struct activation_choice){ ACTIVATION_GELU_ERF, "args.bias_gelu_fusion" };
+	return (struct activation_choice){ ACTIVATION_GELU_TANH, NULL };
+}
+
+static const char *const activation_names[] = {
+	[ACTIVATION_GELU_TANH] = "gelu_new",
+	[ACTIVATION_GELU_ERF] = "gelu",
+	[ACTIVATION_SQUARED_RELU] = "relu2",
+};
+
+const char *
+arguments_activation_name(enum activation activation)
+{
+	return activation_names[activation];
+}
+
+bool
+arguments_find_activation(const char *name, enum activation *activation)
+{
+	/* The same function by other names, which differ in the last bits. */
+	static const char *const tanh_names[] = { "gelu_fast", "gelu_pytorch_tanh" };
+	size_t                   index;
+
+	for (index = 0; index < sizeof activation_names / sizeof *activation_names; index++) {
+		*activation = (enum activation)index;
+		if (strcmp(activation_names[index], name) == 0)
+			return true;
 	}
-	decision_log_decide(log, "activation_function", source, "%s",
-		arguments->activation == ACTIVATION_GELU_TANH ? "gelu_new" : "gelu");
+	*activation = ACTIVATION_GELU_TANH;
+	for (index = 0; index < sizeof tanh_names / sizeof *tanh_names; index++)
+		if (strcmp(tanh_names[index], name) == 0)
+			return true;
+	return false;
+}
+
+/* Layers of Transformer Engine know one gelu, the tanh form, whatever the flags say. */
+static struct activation_choice
+choose_activation(enum dialect dialect, const struct value *args)
+{
+	if (dialect == DIALECT_NESTED_TE)
+		return (struct activation_choice){ ACTIVATION_GELU_TANH,
+			"layers of Transformer Engine" };
+	return dialect == DIALECT_CORE ? choose_of_core(args) : choose_of_legacy(args);
+}
+
+static void
+note_activation(enum dialect dialect, const struct value *args,
+	const struct activation_choice *choice, struct decision_log *log)
+{
+	const char *name = activation_names[choice->activation];
+
+	if (choice->source == NULL)
+		decision_log_note(log, NOTE_NOTE, "activation-assumed", "activation %s: assumed, the "
+			"checkpoint carries no arguments%s (--activation overrides)", name,
+			args != NULL ? " that name one" : "");
+	else if (dialect != DIALECT_CORE && dialect != DIALECT_NESTED_TE && !is_of_2023(args)
+	         && is_set(args, "bias_gelu_fusion") && is_set(args, "onnx_safe"))
+		decision_log_note(log, NOTE_WARNING, "activation-doubtful", "activation %s: args name "
+			"bias_gelu_fusion and onnx_safe, which did not mean the same in all versions "
+			"(--activation overrides)", name);
+}
+
+static bool
+decide_activation(struct arguments *arguments, enum dialect dialect, const struct value *args,
+	const struct model_options *options, struct decision_log *log, struct error *err)
+{
+	struct activation_choice choice = choose_activation(dialect, args);
+
+	if (options->activation != NULL) {
+		if (!arguments_find_activation(options->activation, &choice.activation))
+			return error_set(err, ERROR_USAGE, "usage",
+				"--activation %s: gelu_new, gelu or relu2 is expected",
+				options->activation);
+		choice.source = "option";
+	} else {
+		note_activation(dialect, args, &choice, log);
+	}
+	arguments->activation = choice.activation;
+	decision_log_decide(log, "activation_function",
+		choice.source != NULL ? choice.source : "default", "%s",
+		activation_names[choice.activation]);
+	return true;
+}
+
+/* ---- the shape of the model --------------------------------------------------------------- */
+
+bool
+arguments_lack_biases(const struct value *args)
+{
+	const struct value *add = argument_find(args, "add_bias_linear");
+
+	return is_set(args, "disable_bias_linear") || (add != NULL && !argument_truth(add));
+}
+
+/*
+ * Megatron Core saves an output layer's weight also where it is tied, as a copy on the last
+ * pipeline stage.  Without a word on it a weight of its own is the safe reading: it computes
+ * the same where it is a copy after all.
+ */
+static bool
+decide_output(struct arguments *arguments, const struct arguments_shapes *shapes,
+	const struct value *args, struct decision_log *log, struct error *err)
+{
+	static const char   name[] = "untie_embeddings_and_output_weights";
+	const struct value *untie = argument_find(args, name);
+	const char         *source = "args.untie_embeddings_and_output_weights";
+
+	arguments->is_untied = argument_truth(untie);
+	if (untie == NULL) {
+		arguments->is_untied = shapes->has_output;
+		source = shapes->has_output ? "output layer" : "default";
+	}
+	if (arguments->is_untied && !shapes->has_output)
+		return error_set(err, ERROR_CORRUPT, "missingkey",
+			"args.%s=True, but the model has no output_layer.weight", name);
+	if (arguments->is_untied)
+		decision_log_note(log, NOTE_NOTE, "untied", "the output layer has a weight of its "
+			"own: written as lm_head.weight");
+	decision_log_decide(log, "tie_word_embeddings", source, "%s",
+		arguments->is_untied ? "false" : "true");
+	return true;
+}
+
+/* The option is --apply-layernorm-1p; from core_v0.16.0 on it is stored by another name. */
+static void
+decide_norms(struct arguments *arguments, const struct value *args, struct decision_log *log)
+{
+	static const char *const names[] = { "apply_layernorm_1p", "layernorm_zero_centered_gamma" };
+	char                     source[64];
+	size_t                   index;
+
+	for (index = 0; index < 2 && !arguments->norms_less_one; index++) {
+		if (!is_set(args, names[index]))
+			continue;
+		arguments->norms_less_one = true;
+		text_format(source, sizeof source, "args.%s", names[index]);
+		decision_log_decide(log, "norm_weights", source, "stored less 1");
+		decision_log_note(log, NOTE_NOTE, "norms-less-one",
+			"norm weights are stored less 1: 1 was added to each of them");
+	}
 }
 
 static void
@@ -222,8 +395,10 @@ arguments_read(struct arguments *arguments, const struct arguments_shapes *shape
 	decide_sizes(arguments, shapes, log);
 	if (!read_heads(arguments, shapes, args, options, log, err)
 	    || !vocabulary_decide(arguments, args, options, log, err)
-	    || !read_reals(arguments, args, log, err))
+	    || !read_reals(arguments, args, log, err)
+	    || !decide_activation(arguments, shapes->dialect, args, options, log, err)
+	    || !decide_output(arguments, shapes, args, log, err))
 		return false;
-	decide_activation(arguments, args, log);
+	decide_norms(arguments, args, log);
 	return true;
 }

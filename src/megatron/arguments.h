@@ -3,6 +3,7 @@
 
 #include "base/decision_log.h"
 #include "base/error.h"
+#include "megatron/dialect.h"
 #include "pickle/value.h"
 
 #include <stdint.h>
@@ -12,9 +13,11 @@ struct model_options {
 	uint64_t    attention_heads;    /* --num-attention-heads */
 	const char *vocabulary;         /* --vocab-size: "auto", "padded", a number */
 	uint64_t    tokenizer_size;     /* entries of a tokenizer that was found; 0: none */
+	const char *activation;         /* --activation: gelu_new, gelu, relu2 or another name of one */
+	const char *qkv_layout;         /* --qkv-layout: "auto", "0", "1", "2" */
 };
 
-enum activation { ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF };
+enum activation { ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF, ACTIVATION_SQUARED_RELU };
 
 /* Hyper-parameters of the model, from tensor shapes, `args`, options, a known model or
  * defaults; each with its source in the decision log. */
@@ -26,13 +29,17 @@ struct arguments {
 	double          layernorm_epsilon;
 	enum activation activation;
 	double          hidden_dropout, attention_dropout, init_method_std;
+	bool            is_untied;              /* the output layer is no copy of the embedding */
+	bool            norms_less_one;         /* the stored norm weights are those less 1 */
 	bool            has_args;               /* the checkpoint carried `args` */
 };
 
 /* Sizes that tensors show, before arguments are asked. */
 struct arguments_shapes {
-	uint64_t layers, hidden, ffn, positions, padded_vocabulary;
-	unsigned tensor_size;
+	uint64_t     layers, hidden, ffn, positions, padded_vocabulary;
+	unsigned     tensor_size, pipeline_size;
+	enum dialect dialect;
+	bool         has_output;        /* an output layer's weight, tied or not */
 };
 
 /*
@@ -44,5 +51,11 @@ struct arguments_shapes {
 bool arguments_read(struct arguments *arguments, const struct arguments_shapes *shapes,
 	const struct value *args, const struct model_options *options, struct decision_log *log,
 	struct error *err);
+
+/* "gelu_new", "gelu", "relu2"; and back, by all names that transformers has for them. */
+const char *arguments_activation_name(enum activation activation);
+bool        arguments_find_activation(const char *name, enum activation *activation);
+/* Do args say that linear layers have no biases?  Those of QKV may have one all the same. */
+bool arguments_lack_biases(const struct value *args);
 
 #endif

@@ -20,6 +20,7 @@ static const struct { uint64_t rows, columns; } shapes[ROLE_COUNT] = {
 	[ROLE_MLP_UP_WEIGHT] = { FFN, HIDDEN }, [ROLE_MLP_UP_BIAS] = { FFN, 0 },
 	[ROLE_MLP_DOWN_WEIGHT] = { HIDDEN, FFN }, [ROLE_MLP_DOWN_BIAS] = { HIDDEN, 0 },
 	[ROLE_FINAL_NORM_WEIGHT] = { HIDDEN, 0 }, [ROLE_FINAL_NORM_BIAS] = { HIDDEN, 0 },
+	[ROLE_OUTPUT_LAYER] = { ROWS, HIDDEN },
 };
 
 /* One parameter, cut as its role says; its storage on every rank has the role's number. */
@@ -61,9 +62,8 @@ make_model(struct model *model, enum qkv_layout layout)
 		.vocabulary = WORDS };
 	arena_init(&model->arena, 1 << 20);
 	model->parameters = arena_take(&model->arena, ROLE_COUNT, sizeof *model->parameters);
-	for (unsigned role = 0; role < ROLE_COUNT; role++)
-		if (role != ROLE_HEAD_COPY)
-			model->parameters[model->count++] = make_parameter((enum model_role)role);
+	for (unsigned role = 0; role < ROLE_OUTPUT_LAYER; role++)
+		model->parameters[model->count++] = make_parameter((enum model_role)role);
 }
 
 static inline void
