@@ -10,7 +10,7 @@ from collections import OrderedDict
 import torch
 
 import saving_rules as rules
-from saving_eras import ERAS_OF, EnumMember, EraRun, EraTruth, even, stand_in
+from saving_eras import ERAS_OF, EnumMember, EraRun, EraTruth, ModelType, even, stand_in
 
 TRACKER = "latest_checkpointed_iteration.txt"
 MEMBER = "model_optim_rng.pt"
@@ -18,6 +18,7 @@ FOLDER = "iter_0001000"
 SIZES = dict(hidden=8, layers=12, heads=4, positions=12, vocabulary=101)
 HEADS = ["--num-attention-heads", "4"]
 TRUE_SIZE = ["--vocab-size", "101"]
+KIND_LAYERS = 6         # of the truths that are no plain ones
 DTYPES = OrderedDict(fp16=torch.float16, bf16=torch.bfloat16, fp32=torch.float32)
 
 
@@ -25,7 +26,7 @@ class Cell:
     """files(): an OrderedDict of paths and what is there, bytes or what torch.save gets.
 
     outer: pack the files into a zip, "stored" or "deflated"; says: texts that standard error
-    must have; option: a value other than None needs the program to know that option.
+    must have.
     """
 
     def __init__(self, name, files, truth=None, options=TRUE_SIZE, status=0, slug=None, says=(),
@@ -38,24 +39,25 @@ class Cell:
 def make_truths():
     truths = [EraTruth(name, 100 + i, dtype=dtype, coarse=1, **SIZES)
               for i, (name, dtype) in enumerate(DTYPES.items())]
-    for i, (name, dtype) in enumerate(DTYPES.items()):
-        truths.append(EraTruth("1p-" + name, 110 + i, dtype=dtype, zero_centered=True,
-                               epsilon=1e-3, coarse=1, **SIZES))
     more = lambda name, seed, **kind: truths.append(
         EraTruth(name, seed, coarse=1, **dict(SIZES, **kind)))
-    more("erf", 120, activation="gelu")
-    more("untied", 121, untied=True)
-    more("untied-1p-nobias", 122, untied=True, zero_centered=True, biases="none",
+    kind = lambda name, seed, **kind: more(name, seed, layers=KIND_LAYERS, **kind)
+    for i, (name, dtype) in enumerate(DTYPES.items()):
+        kind("1p-" + name, 110 + i, dtype=dtype, zero_centered=True, epsilon=1e-3)
+    kind("erf", 120, activation="gelu")
+    kind("untied", 121, untied=True)
+    kind("untied-1p-nobias", 122, untied=True, zero_centered=True, biases="none",
          activation="gelu")
-    more("nobias", 123, biases="none", activation="gelu")
-    more("nobias-tanh", 124, biases="none")
-    more("qkvbias", 125, biases="qkv", activation="gelu")
-    more("relu2", 126, activation="relu2")
-    more("relu2-nobias", 127, activation="relu2", biases="none")
-    more("ffn", 128, ffn=20)
+    kind("nobias", 123, biases="none", activation="gelu")
+    kind("nobias-tanh", 124, biases="none")
+    kind("qkvbias", 125, biases="qkv", activation="gelu")
+    kind("relu2", 126, activation="relu2")
+    kind("relu2-nobias", 127, activation="relu2", biases="none")
+    kind("ffn", 128, ffn=20)
     more("small", 130, layers=4)
-    more("six", 131, layers=6)
-    more("trained-vocabulary", 132, layers=2, vocabulary=50257, hidden=4)
+    more("two", 132, layers=2)
+    more("tiny", 131, layers=1)
+    more("gpt2-vocabulary", 133, layers=2, vocabulary=50257, hidden=4)
     return {truth.name: truth for truth in truths}
 
 
@@ -148,10 +150,23 @@ def grid_cell(truth, dialect, era, version, layout, plan, size, zipped, turn):
 
 
 def variants(truths):
-    """Every truth that is no plain one, in every dialect and era that can have it."""
+    """Every truth that is no plain one, in every dialect and era that can have it; and a small
+    plain one in all of them, each era with another shape."""
+    turn = 0
+    for dialect, eras in ERAS_OF.items():
+        for era in eras:
+            size, stages, chunks = [(2, 2, 1), (1, 2, 2), (1, 1, 1), (2, 1, 1)][turn % 4]
+            turn += 1
+            if era in ("v1.0", "core_v0.16.0"):
+                size, stages, chunks = 4, 1, 1
+            if dialect in "AB":
+                stages = stages if era == "v2.0" else 1
+                chunks = 1
+            yield variant(truths["small"], dialect, era, size,
+                          even(truths["small"].layers, stages, chunks), outer="deflated")
     shapes = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (4, 3, 2)]
     for truth in truths.values():
-        if truth.name in DTYPES or truth.layers != SIZES["layers"]:
+        if truth.layers != KIND_LAYERS:
             continue
         for dialect, eras in ERAS_OF.items():
             for era in eras:
@@ -163,11 +178,18 @@ def variants(truths):
                     yield variant(truth, dialect, era, size, even(truth.layers, stages, chunks))
 
 
-def variant(truth, dialect, era, size, plan):
+DIALECT_TEXT = dict(A="flat", B="transformer", C="encoder", Cn="encoder with input_norm",
+                    Ct="encoder with layernorm_qkv", D="decoder", Dt="decoder with fused norms")
+
+
+def variant(truth, dialect, era, size, plan, outer=None):
     version, layout = {"2019": (None, 0), "v1.0": (None, 0), "v1.1.5": (1.0, 1)}.get(era, (3.0, 2))
     name = "%s-%s-%s-tp%d-%s" % (truth.name, dialect, era, size, plan_text(plan))
     return Cell(name, lambda: checkpoint(EraRun(truth, dialect, era, size, plan, layout, version)),
-                truth, TRUE_SIZE + (HEADS if era == "2019" else []))
+                truth, TRUE_SIZE + (HEADS if era == "2019" else []), outer=outer,
+                zipped=era not in ("2019", "v1.0", "v1.1.5"),
+                text="%s, %s names, tensor size %d, layers per stage %s" % (
+                    era, DIALECT_TEXT[dialect], size, plan))
 
 
 # ---- stages -----------------------------------------------------------------------------
@@ -182,7 +204,7 @@ def stages(truths):
             standalone_embedding_stage=True, transformer_pipeline_model_parallel_size=3)),
         ("standalone-embedding-vpp", "C", "23.04", 1, [[0, 3, 3], [0, 3, 3]], dict(
             standalone_embedding_stage=True, transformer_pipeline_model_parallel_size=2)),
-        ("uneven-first-last", "D", "core_v0.12.0", 2, [[2, 6, 4]], dict(
+        ("uneven-first-last", "D", "core_v0.12.0", 1, [[2, 6, 4]], dict(
             decoder_first_pipeline_num_layers=2, decoder_last_pipeline_num_layers=4)),
         ("uneven-last", "Dt", "core_v0.12.0", 1, [[5, 5, 2]], dict(
             decoder_last_pipeline_num_layers=2)),
@@ -195,7 +217,7 @@ def stages(truths):
         ("layout-string", "D", "core_v0.16.0", 1, [[1, 3], [4, 4]], dict(
             pipeline_model_parallel_layout="Et|ttt|tttt|ttttL",
             num_layers_per_virtual_pipeline_stage=None)),
-        ("layout-empty-stages", "Dt", "core_v0.16.0", 2, [[0, 6], [6, 0]], dict(
+        ("layout-empty-stages", "Dt", "core_v0.16.0", 1, [[0, 6], [6, 0]], dict(
             pipeline_model_parallel_layout="E|tttttt|tttttt|L",
             num_layers_per_virtual_pipeline_stage=None)),
         ("layer-per-stage", "C", "v2.5", 1, [[1] * layers], {}),
@@ -208,20 +230,21 @@ def stages(truths):
     for outer in (None, "deflated"):
         yield Cell("stages-untied-pp3-%s" % (outer or "folder"),
                    lambda: checkpoint(EraRun(truths["untied"], "D", "core_v0.8.0", 2,
-                                             even(layers, 3))), truths["untied"], outer=outer)
+                                             even(KIND_LAYERS, 3))), truths["untied"], outer=outer)
 
 
 # ---- labels -----------------------------------------------------------------------------
 
 def label_cells(truths):
     """checkpoint_version is missing or says what is not so."""
-    small = truths["small"]
+    two = truths["two"]
 
     def cell(name, text, dialect, era, size, layout, version, options=(), plan=None, says=(),
              **changes):
         return Cell("label-" + name, lambda: checkpoint(
-            EraRun(small, dialect, era, size, plan, layout, version, **changes)), small,
-            list(options) + TRUE_SIZE, says=says, outer="deflated", text=text)
+            EraRun(two, dialect, era, size, plan, layout, version, **changes)), two,
+            list(options) + TRUE_SIZE, says=says, zipped=era not in ("v1.0", "v1.1.5"),
+            outer="deflated", text=text)
 
     yield cell("loaded-from-v0", "layout 0 under 3.0: a v1.0 checkpoint loaded and saved by v2.0",
                "B", "v2.0", 2, 0, 3.0, ["--qkv-layout", "0"], load="/checkpoints/v1.0")
@@ -241,7 +264,7 @@ def label_cells(truths):
     yield cell("te-none", "Transformer Engine names, no label: layout 2", "Ct", "core_v0.4.0", 2, 2,
                None)
     yield cell("mcore-none", "decoder names, no label: layout 2", "D", "core_v0.8.0", 2, 2, None,
-               plan=even(4, 2))
+               plan=even(2, 2))
     for version in (0, 1, 1.0, 2, 2.0, 3, 3.0):
         layout = {0: 0, 1: 1}.get(version, 2)
         yield cell("number-%s" % version, "checkpoint_version %s" % version, "B",
@@ -309,23 +332,23 @@ def bigscience(truth, size, stage_count):
 
 
 def tools(truths):
-    small = truths["small"]
+    two = truths["two"]
     for size, stage_count, distributed, inner in ((1, 1, False, 32), (2, 2, False, None),
                                                   (2, 2, True, 32), (1, 1, True, None)):
         yield Cell("tool-reshape-tp%d-pp%d%s%s" % (
             size, stage_count, "-model_rng" if distributed else "", "" if inner else "-no-inner"),
-            lambda a=(size, stage_count, distributed, inner): reshape_tool(small, *a), small, [],
+            lambda a=(size, stage_count, distributed, inner): reshape_tool(two, *a), two, [],
             outer="deflated", text="as Hugging Face's tool writes it: few args, rank 0 "
             "in all, no iteration, head copy always, strides (1, rows)")
     for size, stage_count in ((1, 1), (2, 2)):
         yield Cell("tool-bigscience-tp%d-pp%d" % (size, stage_count),
-                   lambda a=(size, stage_count): bigscience(small, *a), small, outer="deflated",
+                   lambda a=(size, stage_count): bigscience(two, *a), two, outer="deflated",
                    text="as BigScience's tool writes it: head copy always, empty embedding later")
 
     def merged(state, rank, stage):
         return {"model": state["model"], "iteration": state["iteration"]}
     yield Cell("tool-merged-v1.0", lambda: checkpoint(
-        EraRun(small, "B", "v1.0", 1, None, 0, None), change=merged), small, HEADS + TRUE_SIZE,
+        EraRun(two, "B", "v1.0", 1, None, 0, None), change=merged), two, HEADS + TRUE_SIZE,
         zipped=False, text="merged by v1.0's tool: model and iteration only")
 
     def nemo(prefix):
@@ -344,18 +367,18 @@ def tools(truths):
         for prefix in ("module.", "model.", "model.module."):
             yield Cell("tool-prefix-%s-%s" % (dialect, prefix.strip(".")),
                        lambda d=dialect, e=era, p=prefix: checkpoint(
-                           EraRun(small, d, e, 2), change=nemo(p)), small, outer="deflated",
+                           EraRun(two, d, e, 2), change=nemo(p)), two, outer="deflated",
                        text="names that begin with " + prefix)
 
 
 # ---- files and folders ------------------------------------------------------------------
 
 def folders(truths):
-    small = truths["small"]
+    two = truths["two"]
     optimizer = {"optimizer": {"state": {0: {"exp_avg": torch.ones(9)}}}}
 
     def sharded_optimizer():
-        run = EraRun(small, "C", "23.04", 2, even(4, 2), use_distributed_optimizer=True)
+        run = EraRun(two, "C", "23.04", 2, even(2, 2), use_distributed_optimizer=True)
         files = checkpoint(run, member="model_rng.pt")
         for stage in range(2):
             for rank in range(2):
@@ -365,7 +388,7 @@ def folders(truths):
         return files
 
     def sharded_optimizer_one_stage():
-        run = EraRun(small, "C", "23.04", 2, use_distributed_optimizer=True)
+        run = EraRun(two, "C", "23.04", 2, use_distributed_optimizer=True)
         files = checkpoint(run, member="model_rng.pt")
         for rank in range(2):
             for data in range(4):
@@ -373,7 +396,7 @@ def folders(truths):
         return files
 
     def beside():
-        run = EraRun(small, "Dt", "core_v0.16.0", 2, even(4, 2), use_distributed_optimizer=True)
+        run = EraRun(two, "Dt", "core_v0.16.0", 2, even(2, 2), use_distributed_optimizer=True)
         files = checkpoint(run)
         for name in list(files)[1:]:
             for other in ("distrib_optim.pt", "train_dataloader_dprank000.pt",
@@ -382,28 +405,28 @@ def folders(truths):
         return files
 
     def two_iterations():
-        other = copy.copy(truths["small"])
+        other = copy.copy(truths["two"])
         other.tensors = OrderedDict((n, t * 0) for n, t in other.tensors.items())
-        files = checkpoint(EraRun(other, "D", "core_v0.8.0", 1, even(4, 2)))
-        older = checkpoint(EraRun(small, "D", "core_v0.8.0", 1, even(4, 2)), "iter_0000900",
+        files = checkpoint(EraRun(other, "D", "core_v0.8.0", 1, even(2, 2)))
+        older = checkpoint(EraRun(two, "D", "core_v0.8.0", 1, even(2, 2)), "iter_0000900",
                            change=lambda state, rank, stage: state.update(iteration=900))
         files.update((name, state) for name, state in older.items() if name != TRACKER)
-        released = checkpoint(EraRun(small, "D", "core_v0.8.0", 2), "release")
+        released = checkpoint(EraRun(two, "D", "core_v0.8.0", 2), "release")
         files.update((name, state) for name, state in released.items() if name != TRACKER)
         return files
 
     for outer in (None, "deflated"):
         where = outer or "folder"
-        yield Cell("folders-model_rng-pp2-%s" % where, sharded_optimizer, small, outer=outer,
+        yield Cell("folders-model_rng-pp2-%s" % where, sharded_optimizer, two, outer=outer,
                    text="model_rng.pt; folders with three numbers hold the optimizer only")
-        yield Cell("folders-model_rng-%s" % where, sharded_optimizer_one_stage, small,
+        yield Cell("folders-model_rng-%s" % where, sharded_optimizer_one_stage, two,
                    outer=outer, text="model_rng.pt; mp_rank_00_003 is no pipeline stage")
-        yield Cell("folders-beside-%s" % where, beside, small, outer=outer,
+        yield Cell("folders-beside-%s" % where, beside, two, outer=outer,
                    text="distrib_optim.pt and others beside the model")
-        yield Cell("folders-iteration-900-%s" % where, two_iterations, small,
+        yield Cell("folders-iteration-900-%s" % where, two_iterations, two,
                    ["--iteration", "900"] + TRUE_SIZE, outer=outer,
                    text="another iteration than the tracker says")
-        yield Cell("folders-iteration-release-%s" % where, two_iterations, small,
+        yield Cell("folders-iteration-release-%s" % where, two_iterations, two,
                    ["--iteration", "release"] + TRUE_SIZE, outer=outer)
     yield Cell("folders-iteration-absent", two_iterations, None, ["--iteration", "77"] + TRUE_SIZE,
                status=6, slug="tracker")
@@ -413,7 +436,7 @@ def folders(truths):
 
 def plain_arguments(truths):
     """Arguments that must not stop or change anything."""
-    small = truths["small"]
+    two = truths["two"]
 
     def cell(name, truth, dialect, era, options=TRUE_SIZE, size=1, plan=None, text="", says=(),
              change=None, **changes):
@@ -423,37 +446,37 @@ def plain_arguments(truths):
 
     yield cell("mcore-ignores-openai-gelu", truths["erf"], "D", "core_v0.12.0", openai_gelu=True,
                onnx_safe=True, text="mcore: erf, --openai-gelu is not used")
-    yield cell("te-ignores-flags", small, "Ct", "core_v0.4.0", bias_gelu_fusion=False,
+    yield cell("te-ignores-flags", two, "Ct", "core_v0.4.0", bias_gelu_fusion=False,
                openai_gelu=False, text="legacy Transformer Engine: tanh, whatever flags say")
-    yield cell("te-activation", small, "Dt", "core_v0.16.0", bias_gelu_fusion=False,
+    yield cell("te-activation", two, "Dt", "core_v0.16.0", bias_gelu_fusion=False,
                use_te_activation_func=True, text="tanh by Transformer Engine")
-    yield cell("fusion-over-onnx", small, "C", "v2.5", onnx_safe=True)
-    yield cell("scaling", small, "C", "v2.5", apply_query_key_layer_scaling=True,
+    yield cell("fusion-over-onnx", two, "C", "v2.5", onnx_safe=True)
+    yield cell("scaling", two, "C", "v2.5", apply_query_key_layer_scaling=True,
                text="query-key layer scaling cancels out")
-    yield cell("precision", small, "D", "core_v0.12.0", attention_softmax_in_fp32=True,
+    yield cell("precision", two, "D", "core_v0.12.0", attention_softmax_in_fp32=True,
                fp32_residual_connection=True, masked_softmax_fusion=False, use_flash_attn=True,
                context_parallel_size=2, sequence_parallel=True, recompute_granularity="full")
-    yield cell("groups-equal-heads", small, "D", "core_v0.12.0", group_query_attention=True,
+    yield cell("groups-equal-heads", two, "D", "core_v0.12.0", group_query_attention=True,
                num_query_groups=4, text="as many query groups as heads")
-    yield cell("groups-one-unused", small, "D", "core_v0.12.0", num_query_groups=1)
-    yield cell("experts-one", small, "C", "v2.5", num_experts=[1])
-    yield cell("null-tokenizer", small, "D", "core_v0.12.0", [], tokenizer_type="NullTokenizer",
+    yield cell("groups-one-unused", two, "D", "core_v0.12.0", num_query_groups=1)
+    yield cell("experts-one", two, "C", "v2.5", num_experts=[1])
+    yield cell("null-tokenizer", two, "D", "core_v0.12.0", [], tokenizer_type="NullTokenizer",
                vocab_size=100, text="NullTokenizer: one token more than vocab_size")
-    yield cell("seq-length", small, "D", "core_v0.12.0", seq_length=6)
+    yield cell("seq-length", two, "D", "core_v0.12.0", seq_length=6)
     yield cell("disable-bias-linear", truths["nobias"], "C", "23.04", disable_bias_linear=True,
                change=lambda s, r, t: s["args"].__dict__.pop("add_bias_linear") and None)
-    yield cell("dictionary", small, "D", "core_v0.12.0", text="args as a plain dict",
+    yield cell("dictionary", two, "D", "core_v0.12.0", text="args as a plain dict",
                change=lambda s, r, t: s.update(args=vars(s["args"])))
-    yield cell("none", small, "D", "core_v0.12.0", HEADS + TRUE_SIZE, size=2, plan=even(4, 2),
+    yield cell("none", two, "D", "core_v0.12.0", HEADS + TRUE_SIZE, size=2,
                change=lambda s, r, t: s.pop("args") and None, text="mcore names without args")
     yield cell("activation-option", truths["erf"], "D", "core_v0.12.0",
                ["--activation", "gelu"] + TRUE_SIZE, bias_gelu_fusion=True)
-    yield cell("vocabulary-gpt2", truths["trained-vocabulary"], "D", "core_v0.12.0", [], size=2,
+    yield cell("vocabulary-gpt2", truths["gpt2-vocabulary"], "D", "core_v0.12.0", [], size=2,
                divisible_by=128, text="50432 rows of 50257, by the padding rule")
     mtp = dict(mtp_num_layers=1)
     for size, stage_count in ((1, 1), (2, 2)):
-        yield cell("mtp-tp%d-pp%d" % (size, stage_count), small, "Dt", "core_v0.12.0", size=size,
-                   plan=even(4, stage_count), change=add_mtp, says="mtp", **mtp)
+        yield cell("mtp-tp%d-pp%d" % (size, stage_count), two, "Dt", "core_v0.12.0", size=size,
+                   plan=even(2, stage_count), change=add_mtp, says="mtp", **mtp)
 
 
 def add_mtp(state, rank, stage):
@@ -518,45 +541,41 @@ REFUSED = [
     ("use_mup", True, {}),
     ("embed_layernorm", True, {}),
     ("num_tokentypes", 2, {}),
-    ("model_type", "ModelType.encoder_and_decoder", {}),
+    ("model_type", ModelType(2), {}),
     ("decoder_num_layers", 4, {}),
     ("kv_channels", 4, {}),
 ]
 
 
 def refusals(truths):
-    small = truths["small"]
+    tiny = truths["tiny"]
     for number, (name, value, others) in enumerate(REFUSED):
-        if name == "model_type":
-            from saving_eras import ModelType
-            value = ModelType(2)
-        says = name if name != "num_query_groups" else "query_groups="
-        shown = str(getattr(value, "value", value)).split("/")[-1] if name != "spec" else "list"
+        shown = getattr(value, "value", value)
         yield Cell("refuse-%02d-%s" % (number, name), lambda n=name, v=value, o=others: checkpoint(
-            EraRun(small, "D", "core_v0.16.0", **dict(o, **{n: v}))), None, status=4,
-            says=["group_query_attention" if name == "num_query_groups" else "args." + name],
-            outer="deflated", text="args.%s: %s" % (name, shown))
+            EraRun(tiny, "D", "core_v0.16.0", **dict(o, **{n: v}))), None, status=4,
+            says="group_query_attention" if name == "num_query_groups" else "args." + name,
+            outer="deflated", text="args.%s=%s" % (name, shown))
 
     half = lambda *shape: torch.ones(shape, dtype=torch.float16)
     in_layers = lambda name, *shape: lambda model: model.update(
-        {"decoder.layers.2." + name: half(*shape)})
+        {"decoder.layers.0." + name: half(*shape)})
     nested = lambda name, table: lambda model: model["language_model"].update({name: table})
-    for name, dialect, change in (
+    for name, dialect, change in (      # `name` is part of what must be said
             ("q_layernorm", "D", in_layers("self_attention.q_layernorm.weight", 2)),
             ("router", "D", in_layers("mlp.router.weight", 4, 8)),
             ("experts", "D", in_layers("mlp.experts.local_experts.0.linear_fc1.weight", 32, 8)),
-            ("lora", "D", in_layers("self_attention.linear_qkv.adapter.weight", 2, 8)),
+            ("adapter", "D", in_layers("self_attention.linear_qkv.adapter.weight", 2, 8)),
             ("final_norm", "D", lambda model: model.update({"decoder.final_norm.weight": half(8)})),
             ("pooler", "C", nested("pooler", {"dense.weight": half(8, 8)})),
             ("retriever", "C", nested("retriever", {"layers.0.weight": half(8, 8)})),
             ("decoder", "C", nested("decoder", {"final_layernorm.weight": half(8)})),
-            ("tokentype_embeddings", "C", lambda model: model["language_model"]["embedding"].update(
+            ("token type", "C", lambda model: model["language_model"]["embedding"].update(
                 tokentype_embeddings={"weight": half(2, 8)}))):
         era = "core_v0.12.0" if dialect == "D" else "v2.5"
-        yield Cell("refuse-key-%s" % name, lambda d=dialect, e=era, c=change: checkpoint(
-            EraRun(small, d, e), change=lambda s, r, t: c(s["model"]) and None), None, status=4,
+        yield Cell("refuse-key-%s" % name.replace(" ", "-"), lambda d=dialect, e=era, c=change: checkpoint(
+            EraRun(tiny, d, e), change=lambda s, r, t: c(s["model"]) and None), None, status=4,
             says=name, outer="deflated", text="a weight that no GPT-2 has: " + name)
-    run = lambda **changes: EraRun(small, "D", "core_v0.12.0", **changes)
+    run = lambda **changes: EraRun(tiny, "D", "core_v0.12.0", **changes)
 
     def renamed(run, pattern):
         files = checkpoint(run)
@@ -575,23 +594,21 @@ def refusals(truths):
 # ---- contradictions, damage, drift ------------------------------------------------------
 
 def contradictions(truths):
-    small = truths["small"]
+    two = truths["two"]
     for name, value, status in (
             ("num_layers", 6, 3), ("encoder_num_layers", 6, 3), ("hidden_size", 16, 3),
             ("ffn_hidden_size", 64, 3), ("max_position_embeddings", 24, 3),
             ("padded_vocab_size", 128, 3), ("num_attention_heads", 3, 3),
             ("tensor_model_parallel_size", 4, [3, 6]), ("tensor_model_parallel_size", 1, 3),
             ("pipeline_model_parallel_size", 3, [3, 6]), ("pipeline_model_parallel_size", 1, 3),
-            ("virtual_pipeline_model_parallel_size", 2, 3),
-            ("untie_embeddings_and_output_weights", True, [0, 3])):
-        if name == "untie_embeddings_and_output_weights":
-            continue            # a copy of the embedding is there, and nothing contradicts it
+            ("virtual_pipeline_model_parallel_size", 2, 3)):
         yield Cell("contradict-%s-%s" % (name, value), lambda n=name, v=value: checkpoint(
-            EraRun(small, "D", "core_v0.12.0", 2, even(4, 2), **{n: v})), None, status=status,
-            says=[str(value)], outer="deflated", text="args.%s=%s" % (name, value))
+            EraRun(two, "D", "core_v0.12.0", 2, even(2, 2), **{n: v})), None, status=status,
+            says=[str(value)], zipped=False, outer="deflated",
+            text="args.%s=%s" % (name, value))
     yield Cell("contradict-untied", lambda: checkpoint(
-        EraRun(small, "D", "core_v0.12.0", 2, untie_embeddings_and_output_weights=True)), None,
-        status=3, says="output", outer="deflated",
+        EraRun(two, "D", "core_v0.12.0", 2, untie_embeddings_and_output_weights=True)), None,
+        status=3, says="output", zipped=False, outer="deflated",
         text="args say an output layer of its own, there is none")
 
 
@@ -604,7 +621,7 @@ def damaged_shards(truths):
             files = checkpoint(EraRun(small, dialect, era, size, plan or even(4, 2), **changes))
             return spoil(files) or files
         return Cell("shards-" + name, make, None, status=status, slug=slug, says=says,
-                    outer="deflated", text=text)
+                    zipped=False, outer="deflated", text=text)
     path = lambda rank, stage: "%s/mp_rank_%02d_%03d/%s" % (FOLDER, rank, stage, MEMBER)
 
     def swap(one, two):
@@ -693,25 +710,27 @@ def drift(truths):
         for name, at in (("ln_1.weight", 1), ("mlp.c_proj.bias", 0)):
             key = "transformer.h.%d.%s" % (stage * 2 + at, name)
             both = mean.tensors[key], (mean.tensors[key].float() * factor).to(torch.float16)
+            if stage == 0 and at == 1:
+                largest = float((both[0].float() - both[1].float()).abs().max())
             mean.tensors[key] = ((both[0].float() + both[1].float()) / 2).to(torch.float16)
 
     def cell(name, change, text, truth=small, options=(), dialect="C", era="v2.5", **expected):
         return Cell("drift-" + name, lambda: checkpoint(
             EraRun(small, dialect, era, 2, even(4, 2)), change=change), truth,
-            list(options) + TRUE_SIZE, outer="deflated", text=text, **expected)
+            list(options) + TRUE_SIZE, zipped=False, outer="deflated", text=text, **expected)
 
     yield cell("rank0", ranks(factor), "replicas differ by 0.4 %: rank 0, with a warning",
-               says=["layers.1.input_layernorm.weight"])
+               says=["h.1.ln_1.weight", "%.3g" % largest])
     yield cell("rank0-named", ranks(factor), "the same by --replicas rank0",
                options=["--replicas", "rank0"])
     yield cell("mean", ranks(factor), "the same by --replicas mean", mean, ["--replicas", "mean"])
     yield cell("strict", ranks(factor), "the same with --strict", None, ["--strict"], status=1)
     yield cell("gross", ranks(1.5), "replicas differ by half", None, status=3, slug="replicated")
     yield cell("head", head(factor), "the head copy drifted a little",
-               says=["word_embeddings_for_head"])
+               says="wte.weight")
     yield cell("head-gross", head(1.5), "the head copy is another table", None, status=3)
     yield cell("head-mcore", core_head(factor), "output_layer.weight of a tied model drifted",
-               dialect="D", era="core_v0.12.0", says=["output_layer"])
+               dialect="D", era="core_v0.12.0", says="wte.weight")
     yield cell("head-mcore-gross", core_head(1.5), "output_layer.weight of a tied model is another",
                None, dialect="D", era="core_v0.12.0", status=[3, 4])
     yield cell("strict-clean", None, "nothing to warn of", options=["--strict"])
@@ -750,7 +769,7 @@ def suspicious_norms(truths):
 
 
 def cells(truths):
-    add_mtp.places = truths["small"].tensors["transformer.wpe.weight"]
+    add_mtp.places = truths["two"].tensors["transformer.wpe.weight"]
     for part in (grid, variants, stages, label_cells, tools, folders, plain_arguments, refusals,
                  contradictions, damaged_shards, drift, suspicious_norms):
         yield from part(truths)
