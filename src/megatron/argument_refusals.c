@@ -147,19 +147,16 @@ check_query_groups(const struct value *args, struct error *err)
 		argument_find(args, "group_query_attention"), "arch", "grouped query attention", err);
 }
 
-/* GPT-2's heads share hidden_size evenly. */
-static bool
-check_head_size(const struct value *args, struct error *err)
+bool
+argument_refusals_head_size(const struct value *args, uint64_t hidden, uint64_t heads,
+	struct error *err)
 {
-	uint64_t channels = 0, heads = 0, hidden = 0;
-	bool     has_channels, has_heads, has_hidden;
+	uint64_t channels = 0;
+	bool     found;
 
-	if (!argument_whole(args, "kv_channels", &channels, &has_channels, err)
-	    || !argument_whole(args, "num_attention_heads", &heads, &has_heads, err)
-	    || !argument_whole(args, "hidden_size", &hidden, &has_hidden, err))
+	if (!argument_whole(args, "kv_channels", &channels, &found, err))
 		return false;
-	if (!has_channels || !has_heads || !has_hidden || heads == 0 || hidden % heads != 0
-	    || channels == hidden / heads)
+	if (!found || heads == 0 || hidden % heads != 0 || channels == hidden / heads)
 		return true;
 	return error_set(err, ERROR_UNSUPPORTED, "arch", "args.kv_channels=%" PRIu64
 		": not a GPT-2 architecture, whose heads are hidden_size / heads = %" PRIu64
@@ -178,5 +175,5 @@ argument_refusals_check(const struct value *args, struct error *err)
 		if (value != NULL && applies(row, value))
 			return refuse(row->name, value, row->slug, row->what, err);
 	}
-	return check_query_groups(args, err) && check_head_size(args, err);
+	return check_query_groups(args, err);
 }

@@ -8,6 +8,15 @@
 
 #include <stdint.h>
 
+/* What a config.json that the user gave says.  0, a negative number, NULL: nothing. */
+struct arguments_given {
+	uint64_t    layers, hidden, heads, ffn, positions, vocabulary;
+	double      epsilon, attention_dropout, embedding_dropout, residual_dropout;
+	double      init_method_std;
+	const char *activation;
+	int         ties;               /* -1: nothing, 0: no, 1: yes */
+};
+
 /* What the user may say that the checkpoint cannot.  Zero or NULL: not said. */
 struct model_options {
 	uint64_t    attention_heads;    /* --num-attention-heads */
@@ -15,6 +24,8 @@ struct model_options {
 	uint64_t    tokenizer_size;     /* entries of a tokenizer that was found; 0: none */
 	const char *activation;         /* --activation: gelu_new, gelu, relu2 or another name of one */
 	const char *qkv_layout;         /* --qkv-layout: "auto", "0", "1", "2" */
+	const struct arguments_given *given;    /* --config */
+	bool        assume_untied;      /* an output layer of which nothing is said is no copy */
 };
 
 enum activation { ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF, ACTIVATION_SQUARED_RELU };
@@ -28,8 +39,9 @@ struct arguments {
 	bool            is_gpt2_vocabulary;     /* 50257, with GPT-2's tokens as far as can be known */
 	double          layernorm_epsilon;
 	enum activation activation;
-	double          hidden_dropout, attention_dropout, init_method_std;
+	double          hidden_dropout, embedding_dropout, attention_dropout, init_method_std;
 	bool            is_untied;              /* the output layer is no copy of the embedding */
+	bool            is_tie_assumed;         /* nothing said so; the weights will tell */
 	bool            norms_less_one;         /* the stored norm weights are those less 1 */
 	bool            has_args;               /* the checkpoint carried `args` */
 };
@@ -44,7 +56,8 @@ struct arguments_shapes {
 
 /*
  * Fills `arguments` from the shapes, `args` (NULL: the file has none) and options.
- * ERROR_CORRUPT: args contradict the shapes, or are not finite; both values are named.
+ * ERROR_CORRUPT: args or a given config contradict the shapes or each other, or are not finite;
+ * both values are named.
  * ERROR_UNSUPPORTED: args name what GPT-2 cannot express (argument, value and what the model
  * is instead), or the heads cannot be known (hint: --num-attention-heads).
  */

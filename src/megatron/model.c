@@ -47,7 +47,7 @@ static void
 add_replica(struct model_parameter *parameter, const struct weight_cell *cell, size_t slice)
 {
 	parameter->replicas[parameter->replica_count++] = (struct model_replica){
-		.piece = { cell->shard, cell->view },
+		.piece = { cell->shard, cell->view, cell->path },
 		.slice = slice,
 	};
 }
@@ -67,7 +67,7 @@ set_pieces(struct model_parameter *parameter, const struct weight_grid *grid, si
 			add_replica(parameter, cell, 0);
 		else
 			parameter->slices[parameter->slice_count++] =
-			    (struct model_slice){ cell->shard, cell->view };
+			    (struct model_slice){ cell->shard, cell->view, cell->path };
 		if (slot == ROLE_WORD_EMBEDDING && !is_untied && weight_grid_has_output(grid))
 			add_replica(parameter, &grid->cells[rank][output], rank);
 	}
@@ -283,7 +283,7 @@ read_model(struct model *model, const struct shards *shards,
 	if (!read_names(model, shards, &header, names, log, err))
 		return false;
 	parts = (struct weight_grid_parts){ names, header.chunk_count, model->dialect,
-		arguments_lack_biases(header.args) };
+		header.args };
 	if (!weight_grid_build(&grid, shards, &parts, &model->arena, err))
 		return false;
 	if (!arguments_read(&model->arguments, &grid.shapes, header.args, options, log, err))

@@ -10,6 +10,7 @@
 struct model_slice {
 	size_t             shard;       /* index in shards->items */
 	struct tensor_view view;
+	const char        *path;        /* under 'model', as it is named there */
 };
 
 /* Another shard's copy of a slice: not used, but checked to be the same. */

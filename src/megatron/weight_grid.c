@@ -2,6 +2,8 @@
 
 #include "base/checked.h"
 #include "base/text.h"
+#include "megatron/argument_refusals.h"
+#include "megatron/argument_value.h"
 #include "megatron/shard_grid.h"
 
 #include <inttypes.h>
@@ -433,6 +435,17 @@ find_sizes(struct weight_grid *grid, struct error *err)
 	return check_cut(grid, cells[4], cells[5], err);
 }
 
+/* Heads of another width make QKV of other shapes: the reason is told before the effect. */
+static bool
+check_heads(const struct weight_grid *grid, const struct value *args, struct error *err)
+{
+	uint64_t heads = 0;
+	bool     found;
+
+	return argument_whole(args, "num_attention_heads", &heads, &found, err)
+	    && argument_refusals_head_size(args, grid->shapes.hidden, heads, err);
+}
+
 /* The dimension that is cut among the ranks, or the rank of the tensor: none. */
 static unsigned
 cut_dimension(enum model_role role)
@@ -565,12 +578,12 @@ weight_grid_build(struct weight_grid *grid, const struct shards *shards,
 	grid->shapes.dialect = parts->dialect;
 	if (!count_stages(grid, parts, arena, err) || !fill_grid(grid, parts, arena, err))
 		return false;
-	find_lacking(grid, parts->may_lack_biases);
+	find_lacking(grid, arguments_lack_biases(parts->args));
 	for (rank = 0; rank < shards->tensor_size; rank++)
 		if (!check_complete(grid, rank, err))
 			return false;
 	grid->shapes.has_output = weight_grid_has_output(grid);
-	if (!find_sizes(grid, err))
+	if (!find_sizes(grid, err) || !check_heads(grid, parts->args, err))
 		return shards_blame(shards, 0, err);
 	for (rank = 0; rank < shards->tensor_size; rank++)
 		if (!check_cells(grid, rank, err))

@@ -46,7 +46,7 @@ struct weight_grid_parts {
 	const struct weight_names *names;       /* matched: [shard * chunk_count + chunk] */
 	size_t                     chunk_count;
 	enum dialect               dialect;
-	bool                       may_lack_biases;     /* args say that linear layers have none */
+	const struct value        *args;        /* NULL: none */
 };
 
 #define WEIGHT_GRID_ROLES_PER_LAYER (ROLE_MLP_DOWN_BIAS - ROLE_INPUT_NORM_WEIGHT + 1)

@@ -183,6 +183,18 @@ refuse_names(const char *const *paths, size_t count, struct error *err)
 }
 
 static bool
+refuse_stranger(const struct dialect_stranger *stranger, const char *const *paths, size_t count,
+	struct error *err)
+{
+	size_t index = 0;
+
+	while (index + 1 < count && strstr(paths[index], stranger->mark) == NULL)
+		index++;
+	return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2: unknown name %s under "
+		"'model'", stranger->what, paths[index]);
+}
+
+static bool
 refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *arena,
 	struct error *err)
 {
@@ -196,7 +208,7 @@ refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *a
 		if (!names->items[index].is_known)
 			paths[count++] = names->items[index].path;
 	if ((stranger = dialect_stranger(paths, count)) != NULL)
-		return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2", stranger->what);
+		return refuse_stranger(stranger, paths, count, err);
 	return refuse_names(paths, count, err);
 }
 

@@ -37,7 +37,7 @@ make_parameter(enum model_role role)
 	made.replicas = calloc(RANKS, sizeof *made.replicas);
 	for (size_t rank = 0; rank < RANKS; rank++) {
 		struct model_slice slice = { rank, { .storage = role, .dtype = DTYPE_FLOAT32,
-			.rank = made.rank, .shape = { made.shape[0], made.shape[1] } } };
+			.rank = made.rank, .shape = { made.shape[0], made.shape[1] } }, "" };
 
 		if (join == JOIN_ROWS || join == JOIN_QKV)
 			slice.view.shape[0] /= RANKS;
