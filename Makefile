@@ -4,7 +4,7 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check tests asan bench install uninstall clean
+.PHONY: all help packages demo check tests matrix asan bench install uninstall clean
 
 all:
 
@@ -72,6 +72,12 @@ check:
 tests: all $(UNIT) $(READERS)
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
+# Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
+matrix:
+	@sh tests/bootstrap.sh matrix
+	@$(MAKE) --no-print-directory -s all
+	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
+
 asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -96,6 +102,7 @@ help:
 	@echo "make demo        packages, build, convert the bundled checkpoint, show the result"
 	@echo "make check       packages, build, all tests"
 	@echo "make tests       all tests, nothing installed"
+	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
 	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"

@@ -77,6 +77,7 @@ struct m2h_model {
 	const char *iteration;  /* "release", "5000", "" */
 	const char *version_label;      /* checkpoint_version as found, "" */
 	unsigned    tensor_size, pipeline_size;
+	unsigned    virtual_size;       /* virtual pipeline stages of each rank; 1: none */
 	unsigned    qkv_layout;
 	uint64_t    layers, hidden, heads, ffn, positions;
 	uint64_t    vocabulary, padded_vocabulary;
@@ -104,6 +105,12 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      attention_heads;  /* for checkpoints that do not say; 0: not given */
 	const char   *vocab_size;       /* "auto" (NULL), "padded" or a number */
 	const char   *tokenizer;        /* "auto" (NULL) or "none" */
+	const char   *qkv_layout;       /* "auto" (NULL), "0", "1" or "2" */
+	const char   *activation;       /* "gelu_new", "gelu", "relu2"; NULL: as the source says */
+	const char   *iteration;        /* a number or "release"; NULL: as the tracker says */
+	const char   *config;           /* path of a GPT-2 config.json to fill and to check from */
+	const char   *replicas;         /* "rank0" (NULL) or "mean" */
+	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */
 	void         *progress_context;
@@ -125,6 +132,7 @@ struct m2h_conversion {
 	size_t                     dropped_count;
 	size_t                     tensors;             /* written */
 	size_t                     copies, replicas;    /* strided copies; replicas compared */
+	size_t                     zeros;               /* tensors that are filled with zeros */
 	uint64_t                   output_bytes;        /* of the weights */
 	uint64_t                   memory_bytes;        /* bound for buffers, dry run */
 	uint64_t                   free_bytes;          /* at the destination, dry run */
@@ -138,8 +146,9 @@ struct m2h_inspect_options {
 	const char *path;
 	bool        tensors;            /* list them */
 	bool        arguments;          /* list args */
-	uint64_t    attention_heads;    /* as for convert */
+	uint64_t    attention_heads;    /* as for convert, all of these */
 	const char *vocab_size;
+	const char *qkv_layout, *activation, *iteration, *config;
 };
 
 struct m2h_tensor {

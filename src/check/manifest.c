@@ -70,6 +70,7 @@ write_layout(struct json_writer *w, const struct manifest *manifest)
 	write_text(w, "checkpoint_version", model->version_label);
 	write_number(w, "tensor_parallel_size", manifest->shards->tensor_size);
 	write_number(w, "pipeline_parallel_size", manifest->shards->pipeline_size);
+	write_number(w, "virtual_pipeline_size", model->chunk_count);
 	write_number(w, "qkv_layout", (uint64_t)model->qkv_layout);
 	json_close(w, '}');
 }
@@ -111,6 +112,7 @@ write_counts(struct json_writer *w, const struct manifest *manifest)
 	write_number(w, "stored_parameters", manifest->model->parameter_count);
 	write_number(w, "slices_copied", plan->copy_count - plan->replica_count);
 	write_number(w, "replicas_compared", plan->replica_count);
+	write_number(w, "tensors_of_zeros", plan->zero_count);
 	write_number(w, "padding_rows_left_out", plan->padding_rows);
 	json_close(w, '}');
 	json_write_key(w, "dropped");
@@ -128,8 +130,9 @@ write_counts(struct json_writer *w, const struct manifest *manifest)
 /* The Megatron parameter a tensor comes from: its role, with the layer where it has one. */
 static void
 write_origin(struct json_writer *w, const struct manifest *manifest,
-	const struct model_parameter *from)
+	const struct plan_tensor *tensor)
 {
+	const struct model_parameter *from = &manifest->model->parameters[tensor->parameter];
 	const struct role_facts *facts = &dialect_roles[from->role];
 	char                     name[128];
 
@@ -145,6 +148,11 @@ write_origin(struct json_writer *w, const struct manifest *manifest,
 	for (size_t i = 0; i < from->slice_count; i++)
 		json_write_string(w, manifest->shards->items[from->slices[i].shard].name);
 	json_close(w, ']');
+	if (tensor->is_zeros)
+		write_text(w, "made", "zeros: the model has no such bias");
+	else if (tensor->plus_one || tensor->is_mean)
+		write_text(w, "made", !tensor->plus_one ? "mean of all ranks"
+			: tensor->is_mean ? "mean of all ranks, 1 added" : "1 added");
 	json_close(w, '}');
 }
 
@@ -167,7 +175,7 @@ write_tensors(struct json_writer *w, const struct manifest *manifest)
 		write_text(w, "file", manifest->weights_name);
 		write_number(w, "offset", tensor->offset);
 		write_number(w, "bytes", tensor->bytes);
-		write_origin(w, manifest, &manifest->model->parameters[tensor->parameter]);
+		write_origin(w, manifest, tensor);
 		json_close(w, '}');
 	}
 	json_close(w, ']');

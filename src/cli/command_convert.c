@@ -11,12 +11,13 @@
 #define LABEL_WIDTH 9
 
 /* "2019 nested transformer, torch legacy stream, 1 tensor × 1 pipeline rank, QKV layout 0
- * (no label in the file)" */
+ * (2019 names, no label)" */
 static void
-say_layout(struct report *report, const struct m2h_model *model)
+say_layout(struct report *report, const struct m2h_conversion *conversion)
 {
-	bool        first = true, labelled;
-	const char *words[] = { model->dialect, model->container };
+	const struct m2h_model *model = &conversion->model;
+	bool                    first = true;
+	const char             *words[] = { model->dialect, model->container };
 
 	if (model->tensor_size == 0)
 		return;
@@ -29,13 +30,26 @@ say_layout(struct report *report, const struct m2h_model *model)
 	}
 	report_piece(report, &first);
 	report_ranks(report, model);
-	labelled = model->version_label != NULL && model->version_label[0] != '\0';
-	report_words(report, ", QKV layout %u (%s", model->qkv_layout,
-		labelled ? "label " : "no label in the file)");
-	if (labelled) {
-		report_escaped(report, model->version_label);
+	report_words(report, ", QKV layout %u", model->qkv_layout);
+	for (size_t i = 0; i < conversion->decision_count; i++) {
+		if (strcmp(conversion->decisions[i].key, "qkv_layout") != 0)
+			continue;
+		report_words(report, " (");
+		report_escaped(report, conversion->decisions[i].source);
 		report_words(report, ")");
 	}
+	report_end(report);
+}
+
+/* What became of every weight: the plan was proved before it was carried out. */
+static void
+say_account(struct report *report, const struct m2h_conversion *conversion)
+{
+	report_begin(report, "weights");
+	report_words(report, "%zu pieces used, %zu copies compared, %zu tensors filled with zeros, "
+		"%zu entries left out: none is unaccounted for",
+		conversion->copies - conversion->replicas, conversion->replicas, conversion->zeros,
+		conversion->dropped_count);
 	report_end(report);
 }
 
@@ -44,7 +58,7 @@ say_findings(struct report *report, const struct m2h_conversion *conversion)
 {
 	report_inputs(report, "read", conversion->inputs, conversion->input_count);
 	report_model(report, "model", &conversion->model);
-	say_layout(report, &conversion->model);
+	say_layout(report, conversion);
 	report_notes(report, conversion->notes, conversion->note_count);
 	if (report->verbose) {
 		report_decisions(report, "decided", conversion->decisions, conversion->decision_count);
@@ -111,6 +125,7 @@ say_plan(struct report *report, const struct options *options,
 	report_words(report, "%zu tensors in %zu copies, %zu replicas compared",
 		conversion->tensors, conversion->copies, conversion->replicas);
 	report_end(report);
+	say_account(report, conversion);
 	for (size_t i = 0; i < conversion->output_count; i++) {
 		say_output(report, &conversion->outputs[i], false);
 		total += conversion->outputs[i].bytes;
@@ -150,6 +165,7 @@ say_conversion(const struct options *options, const struct m2h_conversion *conve
 	} else if (!options->json) {
 		if (!options->quiet) {
 			say_findings(&report, conversion);
+			say_account(&report, conversion);
 			say_written(&report, options->output, conversion);
 		}
 		/* As it was given, since a pipeline uses it. */
@@ -185,6 +201,12 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.attention_heads = options->attention_heads,
 		.vocab_size = options->vocab_size,
 		.tokenizer = options->tokenizer,
+		.qkv_layout = options->qkv_layout,
+		.activation = options->activation,
+		.iteration = options->iteration,
+		.config = options->config,
+		.replicas = options->replicas,
+		.strict = options->strict,
 		.threads = options->threads,
 		.progress = progress_update,
 		.progress_context = &progress,

@@ -231,6 +231,10 @@ command_inspect(const struct options *options, const struct m2h_error *usage, st
 			.arguments = options->arguments,
 			.attention_heads = options->attention_heads,
 			.vocab_size = options->vocab_size,
+			.qkv_layout = options->qkv_layout,
+			.activation = options->activation,
+			.iteration = options->iteration,
+			.config = options->config,
 		});
 		if (inspection != NULL)
 			result = inspection;

@@ -30,7 +30,8 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 };
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
-	set_tokenizer, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
+	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
+	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
 	set_color, set_threads, set_help, set_version;
 
 const struct option_spec options_table[OPTIONS_COUNT] = {
@@ -44,6 +45,10 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"what SRC must hash to, or a SHA256SUMS file", set_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
 		"tokenizer files: auto or none", set_tokenizer },
+	{ '\0', "replicas", "WHICH", FOR_CONVERT,
+		"of copies that drifted apart: rank0 or mean", set_replicas },
+	{ '\0', "strict", NULL, FOR_CONVERT,
+		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
 		"add a line for every tensor", set_tensors },
 	{ '\0', "args", NULL, FOR_INSPECT,
@@ -52,6 +57,14 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"heads, where the checkpoint does not say", set_heads },
 	{ '\0', "vocab-size", "SIZE", FOR_CONVERT | FOR_INSPECT,
 		"rows of the embedding: auto, padded or a number", set_vocab_size },
+	{ '\0', "qkv-layout", "N", FOR_CONVERT | FOR_INSPECT,
+		"row order of QKV: auto, 0, 1 or 2", set_qkv_layout },
+	{ '\0', "activation", "NAME", FOR_CONVERT | FOR_INSPECT,
+		"gelu_new, gelu or relu2, against the checkpoint", set_activation },
+	{ '\0', "config", "FILE", FOR_CONVERT | FOR_INSPECT,
+		"a config.json to fill and to check from", set_config },
+	{ '\0', "iteration", "N", FOR_CONVERT | FOR_INSPECT,
+		"another than the tracker names, or release", set_iteration },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -199,6 +212,64 @@ set_tokenizer(struct options *options, const struct option_spec *spec, const cha
 }
 
 static bool
+set_qkv_layout(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "auto", "0", "1", "2", NULL };
+	unsigned                 choice;
+
+	options->qkv_layout = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_activation(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = {
+		"gelu_new", "gelu", "relu2", "gelu_fast", "gelu_pytorch_tanh", NULL };
+	unsigned                 choice;
+
+	options->activation = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_replicas(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "rank0", "mean", NULL };
+	unsigned                 choice;
+
+	options->replicas = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_iteration(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	uint64_t number;
+
+	(void)spec;
+	options->iteration = value;
+	if (strcmp(value, "release") == 0
+	    || (text_parse_u64(value, strlen(value), &number) && number > 0))
+		return true;
+	return usage_error(err, "--iteration", "a number above 0 or release", value);
+}
+
+static bool
+set_config(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->config = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--config: the path is empty");
+}
+
+static bool
 set_progress(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -255,6 +326,7 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 
 SET_FLAG(set_force, force)
 SET_FLAG(set_dry_run, dry_run)
+SET_FLAG(set_strict, strict)
 SET_FLAG(set_tensors, tensors)
 SET_FLAG(set_arguments, arguments)
 SET_FLAG(set_json, json)

@@ -47,7 +47,9 @@ struct options {
 	const char           *sha256;
 	char                  sha256_digits[OPTIONS_SHA256_SIZE];
 	uint64_t              attention_heads;  /* 0: not given */
-	const char           *vocab_size, *tokenizer;   /* NULL: not given */
+	const char           *vocab_size, *tokenizer;   /* NULL: not given; as all of these */
+	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
+	bool                  strict;
 	bool                  tensors, arguments;
 };
 
@@ -66,7 +68,7 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 17
+#define OPTIONS_COUNT 23
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */

@@ -171,6 +171,8 @@ report_ranks(struct report *report, const struct m2h_model *model)
 {
 	report_words(report, "%u tensor × %u pipeline rank%s", model->tensor_size,
 		model->pipeline_size, model->tensor_size * model->pipeline_size == 1 ? "" : "s");
+	if (model->virtual_size > 1)
+		report_words(report, " of %u virtual stages", model->virtual_size);
 }
 
 void

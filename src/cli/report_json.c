@@ -102,6 +102,7 @@ add_model(struct json_writer *w, const struct m2h_model *model)
 	add_string(w, "version_label", model->version_label);
 	add_known(w, "tensor_size", model->tensor_size);
 	add_known(w, "pipeline_size", model->pipeline_size);
+	add_known(w, "virtual_size", model->virtual_size);
 	/* 0 is a layout too: it is known as soon as the dialect is. */
 	json_write_key(w, "qkv_layout");
 	if (model->dialect == NULL || model->dialect[0] == '\0')
@@ -239,6 +240,7 @@ report_json_conversion(struct text *to, const struct options *options,
 	add_number(&w, "tensors", conversion->tensors);
 	add_number(&w, "copies", conversion->copies);
 	add_number(&w, "replicas", conversion->replicas);
+	add_number(&w, "zeros", conversion->zeros);
 	add_number(&w, "weight_bytes", conversion->output_bytes);
 	add_known(&w, "memory_bytes", conversion->memory_bytes);
 	/* The largest number stands for "the file system does not say". */

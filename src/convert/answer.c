@@ -145,13 +145,15 @@ answer_model(struct answer *answer, const struct shards *shards, const struct mo
 		.iteration = answer_text(answer, shards->iteration),
 		.version_label = answer_text(answer, model->version_label),
 		.tensor_size = shards->tensor_size, .pipeline_size = shards->pipeline_size,
+		.virtual_size = model->chunk_count,
 		.qkv_layout = (unsigned)model->qkv_layout,
 		.layers = arguments->layers, .hidden = arguments->hidden, .heads = arguments->heads,
 		.ffn = arguments->ffn, .positions = arguments->positions,
 		.vocabulary = arguments->vocabulary,
 		.padded_vocabulary = arguments->padded_vocabulary,
 		.parameters = model->parameter_count
-			- (arguments->padded_vocabulary - arguments->vocabulary) * arguments->hidden,
+			- (arguments->padded_vocabulary - arguments->vocabulary) * arguments->hidden
+			* (arguments->is_untied ? 2 : 1),
 		.stored_parameters = model->parameter_count,
 	};
 }

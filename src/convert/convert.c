@@ -5,6 +5,7 @@
 #include "convert/answer.h"
 #include "convert/destination.h"
 #include "convert/expected_digest.h"
+#include "convert/given_config.h"
 #include "convert/output_directory.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
@@ -16,6 +17,7 @@
 
 #define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 #define GROSS_DRIFT        0.01         /* of the parameter's norm: shards of different runs */
+#define LEAST_NORM_MEAN    0.5
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
 struct conversion {
@@ -23,6 +25,8 @@ struct conversion {
 	struct answer                     answer;
 	const struct m2h_convert_options *options;
 	struct expected_digest            expected;
+	struct given_config               given;
+	bool                              assume_untied;
 	struct shards                    *shards;
 	struct model                     *model;
 	struct plan                      *plan;
@@ -45,6 +49,12 @@ forget_source(struct conversion *conversion)
 	conversion->shards = NULL;
 }
 
+static bool
+wants_mean(const struct m2h_convert_options *options)
+{
+	return options->replicas != NULL && strcmp(options->replicas, "mean") == 0;
+}
+
 /* Shards, model and plan: everything that is known before a byte moves. */
 static bool
 open_source(struct conversion *conversion, bool indexed, struct error *err)
@@ -54,9 +64,14 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	char                              parent[4096];
 	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
-		.indexed = indexed };
-	struct model_options              model_options = { options->attention_heads,
-		options->vocab_size, 0 };
+		.iteration = options->iteration, .indexed = indexed };
+	struct plan_options               plan_options = {
+		.mean_of_replicas = wants_mean(options) };
+	struct model_options              model_options = {
+		.attention_heads = options->attention_heads, .vocabulary = options->vocab_size,
+		.activation = options->activation, .qkv_layout = options->qkv_layout,
+		.given = options->config != NULL ? &conversion->given.values : NULL,
+		.assume_untied = conversion->assume_untied };
 
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
@@ -64,7 +79,7 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
 			!= NULL
-		&& (conversion->plan = plan_build(conversion->model, err)) != NULL;
+		&& (conversion->plan = plan_build(conversion->model, &plan_options, err)) != NULL;
 }
 
 /* ---- replicas --------------------------------------------------------------------- */
@@ -75,14 +90,46 @@ relative_drift(struct conversion *conversion, int fd, size_t tensor, double *rel
 	struct error *err)
 {
 	const struct plan_tensor *target = &conversion->plan->tensors[tensor];
-	double                    norm;
+	double                    sum, norm;
 
-	if (!output_directory_square_sum(fd, target->offset, target->bytes, target->dtype, &norm,
+	if (!output_directory_sums(fd, target->offset, target->bytes, target->dtype, &sum, &norm,
 		err))
 		return false;
 	*relative = sqrt(conversion->executed.drifts[tensor].square_sum)
 		/ (norm > 0 ? sqrt(norm) : 1);
 	return true;
+}
+
+/* The replica of a tensor that lies in the shard, by its name there. */
+static const char *
+replica_path(const struct conversion *conversion, size_t tensor, size_t shard)
+{
+	const struct model_parameter *from =
+		&conversion->model->parameters[conversion->plan->tensors[tensor].parameter];
+
+	for (size_t i = 0; i < from->replica_count; i++)
+		if (from->replicas[i].piece.shard == shard)
+			return from->replicas[i].piece.path;
+	return "";
+}
+
+/* Shards of different runs; or an output layer that was taken for a copy, and is none. */
+static bool
+refuse_drift(struct conversion *conversion, size_t tensor, double relative, struct error *err)
+{
+	const struct plan_tensor *target = &conversion->plan->tensors[tensor];
+	const struct drift       *drift = &conversion->executed.drifts[tensor];
+	bool                      is_words = conversion->model->parameters[target->parameter].role
+		== ROLE_WORD_EMBEDDING;
+
+	error_set(err, ERROR_CORRUPT,
+		is_words && conversion->model->arguments.is_tie_assumed ? "untied" : "replicated",
+		"%s holds another copy of it (%s): %" PRIu64 " elements differ, by %.3g at most, %.3g "
+		"of its norm (at most %g is drift): shards of different runs?",
+		conversion->shards->items[drift->shard].name,
+		replica_path(conversion, tensor, drift->shard), drift->elements, drift->largest,
+		relative, GROSS_DRIFT);
+	return error_in_tensor(err, target->name);
 }
 
 /* Copies of one parameter in several ranks should be the same bits; slight drift happened
@@ -91,27 +138,76 @@ static bool
 judge_drift(struct conversion *conversion, int fd, struct error *err)
 {
 	for (size_t i = 0; i < conversion->plan->tensor_count; i++) {
-		const struct drift *drift = &conversion->executed.drifts[i];
-		const char         *name = conversion->plan->tensors[i].name;
-		const char         *shard = conversion->shards->items[drift->shard].name;
-		double              relative;
+		const struct plan_tensor *target = &conversion->plan->tensors[i];
+		const struct drift       *drift = &conversion->executed.drifts[i];
+		double                    relative;
 
 		if (drift->elements == 0)
 			continue;
 		if (!relative_drift(conversion, fd, i, &relative, err))
 			return false;
-		if (!(relative <= GROSS_DRIFT)) {
-			error_set(err, ERROR_CORRUPT, "replicated", "%s holds another copy of it: %"
-				PRIu64 " elements differ, by %.3g at most, %.3g of its norm (at most %g is "
-				"drift): shards of different runs?", shard, drift->elements,
-				drift->largest, relative, GROSS_DRIFT);
-			return error_in_tensor(err, name);
-		}
+		if (!(relative <= GROSS_DRIFT))
+			return refuse_drift(conversion, i, relative, err);
 		decision_log_note(&conversion->answer.log, NOTE_WARNING, "replicated",
-			"%s: the copy in %s differs in %" PRIu64 " elements, by %.3g at most; the "
-			"first rank's is used", name, shard, drift->elements, drift->largest);
+			"%s: the copy in %s (%s) differs in %" PRIu64 " elements, by %.3g at most; %s "
+			"is used", target->name, conversion->shards->items[drift->shard].name,
+			replica_path(conversion, i, drift->shard), drift->elements, drift->largest,
+			target->is_mean ? "the mean of all ranks'" : "the first rank's");
 	}
 	return true;
+}
+
+/* Norm weights start at 1 and stay near it.  A mean far from it shows that they are stored
+ * less 1 and nothing said so, or that something said so and they are not. */
+static bool
+judge_norms(struct conversion *conversion, int fd, struct error *err)
+{
+	double   all = 0, sum, square_sum, mean;
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < conversion->plan->tensor_count; i++) {
+		const struct plan_tensor *target = &conversion->plan->tensors[i];
+		enum model_role           role = conversion->model->parameters[target->parameter].role;
+
+		if (role != ROLE_INPUT_NORM_WEIGHT && role != ROLE_POST_ATTENTION_NORM_WEIGHT
+		    && role != ROLE_FINAL_NORM_WEIGHT)
+			continue;
+		if (!output_directory_sums(fd, target->offset, target->bytes, target->dtype, &sum,
+			&square_sum, err))
+			return false;
+		all += sum;
+		count += target->bytes / dtype_size(target->dtype);
+	}
+	mean = count > 0 ? all / (double)count : 1;
+	if (!conversion->model->arguments.norms_less_one && mean < LEAST_NORM_MEAN)
+		decision_log_note(&conversion->answer.log, NOTE_WARNING, "norms-doubtful",
+			"the norm weights are %.2g on average, where about 1 is usual: are they stored "
+			"less 1, and apply_layernorm_1p was lost?", mean);
+	if (conversion->model->arguments.norms_less_one && mean > 1 + LEAST_NORM_MEAN)
+		decision_log_note(&conversion->answer.log, NOTE_WARNING, "norms-doubtful",
+			"the norm weights are %.2g on average after 1 was added, where about 1 is usual: "
+			"are they stored less 1 at all?", mean);
+	return true;
+}
+
+/* --strict: nothing to warn of, or nothing at all. */
+static bool
+check_strict(struct conversion *conversion, struct error *err)
+{
+	const struct decision_log *log = &conversion->answer.log;
+	const char                *first = NULL;
+	size_t                     count = 0;
+
+	for (size_t i = 0; i < log->note_count && conversion->options->strict; i++) {
+		if (log->notes[i].level != NOTE_WARNING)
+			continue;
+		first = first != NULL ? first : log->notes[i].text;
+		count++;
+	}
+	if (count == 0)
+		return true;
+	return error_set(err, ERROR_MISMATCH, "strict", "--strict and %zu warning%s: %s", count,
+		count == 1 ? "" : "s, the first", first);
 }
 
 /* A rank's file copied in the place of another would pass every other check. */
@@ -194,7 +290,8 @@ write_weights(struct conversion *conversion, struct error *err)
 	if (!execute_plan(conversion->shards, conversion->plan, fd, &run, &conversion->executed,
 		err))
 		return false;
-	if (!check_inputs(conversion, err) || !judge_drift(conversion, fd, err))
+	if (!check_inputs(conversion, err) || !judge_drift(conversion, fd, err)
+	    || !judge_norms(conversion, fd, err))
 		return false;
 	return output_directory_add_weights(&conversion->directory, conversion->plan->file_bytes,
 		conversion->executed.output_sha256, err);
@@ -273,8 +370,8 @@ write_directory(struct conversion *conversion, struct error *err)
 	if (conversion->staging == NULL)
 		return false;
 	conversion->directory.staging = conversion->staging;
-	if (!write_weights(conversion, err) || !take_inputs(conversion, err)
-	    || !write_manifest(conversion, err))
+	if (!write_weights(conversion, err) || !check_strict(conversion, err)
+	    || !take_inputs(conversion, err) || !write_manifest(conversion, err))
 		return false;
 	if (options->progress != NULL)
 		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
@@ -292,7 +389,8 @@ plan_directory(struct conversion *conversion, struct error *err)
 
 	return output_directory_add_weights(&conversion->directory,
 			conversion->plan->file_bytes, unknown, err)
-		&& write_furniture(conversion, err) && take_inputs(conversion, err)
+		&& write_furniture(conversion, err) && check_strict(conversion, err)
+		&& take_inputs(conversion, err)
 		&& write_manifest(conversion, err);
 }
 
@@ -307,6 +405,10 @@ check_options(const struct m2h_convert_options *options, struct error *err)
 	    && strcmp(options->tokenizer, "none") != 0)
 		return error_set(err, ERROR_USAGE, "usage",
 			"the tokenizer is 'auto' or 'none', not '%s'", options->tokenizer);
+	if (options->replicas != NULL && strcmp(options->replicas, "rank0") != 0
+	    && strcmp(options->replicas, "mean") != 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"of replicas 'rank0' or the 'mean' is used, not '%s'", options->replicas);
 	return true;
 }
 
@@ -317,31 +419,53 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		return false;
-	conversion->result.memory_bytes = execute_memory_bound();
+	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
 	return options->dry_run ? plan_directory(conversion, err)
 		: write_directory(conversion, err);
+}
+
+/* A fault that another way to read the source avoids; each comes at most once. */
+static bool
+knows_better(struct conversion *conversion, bool *indexed, const struct error *err)
+{
+	/* A zip inside a deflated member that cannot be read in one pass after all. */
+	if (strcmp(err->slug, "walk") == 0 && !*indexed)
+		return *indexed = true;
+	/* An output layer of which nothing was said, and whose numbers are its own. */
+	if (strcmp(err->slug, "untied") == 0 && !conversion->assume_untied)
+		return conversion->assume_untied = true;
+	return false;
+}
+
+static void
+start_again(struct conversion *conversion)
+{
+	staging_close(conversion->staging);
+	conversion->staging = NULL;
+	conversion->directory = (struct output_directory){ 0 };
+	execute_result_fini(&conversion->executed);
+	forget_source(conversion);
+	decision_log_fini(&conversion->answer.log);
+	decision_log_init(&conversion->answer.log);
 }
 
 static bool
 run(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
-	bool                              done;
+	bool                              done, indexed = false;
 
 	if (!check_options(options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
+	    || (options->config != NULL
+	        && !given_config_read(options->config, &conversion->given, err))
 	    || !destination_check(options->destination, options->source, options->replace, err))
 		return false;
-	done = run_attempt(conversion, false, err);
-	/* A zip inside a deflated member that cannot be read in one pass after all. */
-	if (!done && strcmp(err->slug, "walk") == 0) {
-		staging_close(conversion->staging);
-		conversion->staging = NULL;
-		conversion->directory = (struct output_directory){ 0 };
-		forget_source(conversion);
-		decision_log_fini(&conversion->answer.log);
-		decision_log_init(&conversion->answer.log);
-		done = run_attempt(conversion, true, err);
+	done = run_attempt(conversion, indexed, err);
+	while (!done && knows_better(conversion, &indexed, err)) {
+		start_again(conversion);
+		*err = (struct error){ 0 };
+		done = run_attempt(conversion, indexed, err);
 	}
 	if (!done) {
 		expected_digest_explain(&conversion->expected, options->source, err);
@@ -402,6 +526,7 @@ answer_conversion(struct conversion *conversion, bool done, const struct error *
 		result->tensors = conversion->plan->tensor_count;
 		result->copies = conversion->plan->copy_count;
 		result->replicas = conversion->plan->replica_count;
+		result->zeros = conversion->plan->zero_count;
 		result->output_bytes = conversion->plan->weight_bytes;
 	}
 	if (done)

@@ -2,6 +2,7 @@
 #include "check/manifest.h"
 #include "container/identify.h"
 #include "convert/answer.h"
+#include "convert/given_config.h"
 #include "convert/hugging_face.h"
 #include "megatron/known_classes.h"
 
@@ -16,6 +17,7 @@ struct inspection {
 	struct answer                     answer;
 	const struct m2h_inspect_options *options;
 	struct listing                    listing;
+	struct given_config               given;
 };
 
 /* ---- Megatron checkpoints and torch files ----------------------------------------- */
@@ -49,8 +51,12 @@ answer_arguments(struct inspection *inspection, const struct shards *shards)
 static bool
 inspect_model(struct inspection *inspection, const struct shards *shards)
 {
-	struct model_options options = { inspection->options->attention_heads,
-		inspection->options->vocab_size, 0 };
+	struct model_options options = {
+		.attention_heads = inspection->options->attention_heads,
+		.vocabulary = inspection->options->vocab_size,
+		.activation = inspection->options->activation,
+		.qkv_layout = inspection->options->qkv_layout,
+		.given = inspection->options->config != NULL ? &inspection->given.values : NULL };
 	struct error  err = { 0 };
 	struct model *model = model_open(shards, &options, &inspection->answer.log, &err);
 
@@ -78,13 +84,15 @@ describe_shards(struct inspection *inspection, const struct shards *shards)
 	to->iteration = answer_text(&inspection->answer, shards->iteration);
 	to->tensor_size = shards->tensor_size;
 	to->pipeline_size = shards->pipeline_size;
+	to->virtual_size = 1;
 	to->family = to->dialect = to->dtype = to->version_label = "";
 }
 
 static bool
 inspect_shards(struct inspection *inspection, const struct shards *shards, struct error *err)
 {
-	bool is_model;
+	const struct value *root = torch_file_root(shards->items[0].torch);
+	bool                is_model;
 
 	inspection->result.inputs = answer_inputs(&inspection->answer, shards);
 	inspection->result.input_count = inspection->result.inputs != NULL
@@ -94,8 +102,8 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	if (inspection->options->arguments)
 		answer_arguments(inspection, shards);
 	is_model = inspect_model(inspection, shards);
-	inspection->result.kind = is_model || value_find(torch_file_root(shards->items[0].torch),
-		"model") != NULL ? "Megatron checkpoint" : "torch file";
+	inspection->result.kind = is_model || value_find(root, "model") != NULL
+		|| value_find(root, "model0") != NULL ? "Megatron checkpoint" : "torch file";
 	if (!is_model)
 		describe_shards(inspection, shards);
 	/* In a model only its weights need be readable; elsewhere every tensor is looked at. */
@@ -181,12 +189,16 @@ inspect(struct inspection *inspection, struct error *err)
 {
 	const char           *path = inspection->options->path;
 	struct shards_options options = { .spool_directory = "/tmp",
-		.arena_limit = PICKLE_ARENA_BYTES };
+		.arena_limit = PICKLE_ARENA_BYTES,
+		.iteration = inspection->options->iteration };
 	struct shards        *shards;
 	bool                  done;
 
 	if (path == NULL || path[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "no file or directory was named");
+	if (inspection->options->config != NULL
+	    && !given_config_read(inspection->options->config, &inspection->given, err))
+		return false;
 	if (has_entry(path, "config.json"))
 		return inspect_directory(inspection, err);
 	if (is_safetensors(path))

@@ -4,6 +4,7 @@
 #include "gpt2/config.h"
 #include "gpt2/tokenizer.h"
 #include "plan/drift.h"
+#include "plan/element.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,12 +55,12 @@ read_back(const struct staging *staging, const char *name, const struct text *te
 }
 
 bool
-output_directory_square_sum(int fd, uint64_t offset, uint64_t bytes, enum dtype dtype,
-	double *sum, struct error *err)
+output_directory_sums(int fd, uint64_t offset, uint64_t bytes, enum dtype dtype,
+	double *sum, double *square_sum, struct error *err)
 {
 	unsigned char block[BLOCK_BYTES];
 
-	*sum = 0;
+	*sum = *square_sum = 0;
 	while (bytes > 0) {
 		size_t  step = bytes < sizeof block ? (size_t)bytes : sizeof block;
 		ssize_t got = pread(fd, block, step, (off_t)offset);
@@ -68,7 +69,9 @@ output_directory_square_sum(int fd, uint64_t offset, uint64_t bytes, enum dtype 
 			continue;
 		if (got != (ssize_t)step)
 			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
-		*sum += drift_square_sum(dtype, block, step / dtype_size(dtype));
+		*square_sum += drift_square_sum(dtype, block, step / dtype_size(dtype));
+		for (size_t at = 0; at < step; at += dtype_size(dtype))
+			*sum += element_value(dtype, block + at);
 		offset += step;
 		bytes -= step;
 	}
@@ -131,18 +134,17 @@ config_of(const struct arguments *arguments)
 {
 	return (struct gpt2_config){
 		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
-			arguments->positions, arguments->vocabulary },
+			arguments->positions, arguments->vocabulary, arguments->is_untied },
 		.n_head = arguments->heads,
-		.activation_function = arguments->activation == ACTIVATION_GELU_ERF
-			? "gelu" : "gelu_new",
+		.activation_function = arguments_activation_name(arguments->activation),
 		.layer_norm_epsilon = arguments->layernorm_epsilon,
 		.attn_pdrop = arguments->attention_dropout,
-		.embd_pdrop = arguments->hidden_dropout, .resid_pdrop = arguments->hidden_dropout,
+		.embd_pdrop = arguments->embedding_dropout, .resid_pdrop = arguments->hidden_dropout,
 		.initializer_range = arguments->init_method_std,
 		.has_token_ids = arguments->is_gpt2_vocabulary,
 		.bos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
 		.eos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
-		.tie_word_embeddings = true,
+		.tie_word_embeddings = !arguments->is_untied,
 	};
 }
 

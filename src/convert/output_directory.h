@@ -35,8 +35,8 @@ bool output_directory_add_tokenizer(struct output_directory *directory, uint64_t
 bool output_directory_add_sums(struct output_directory *directory, struct error *err);
 /* By name, in byte order. */
 void output_directory_sort(struct output_directory *directory);
-/* Sum of squares of a tensor's elements, read from the weight file. */
-bool output_directory_square_sum(int fd, uint64_t offset, uint64_t bytes, enum dtype dtype,
-	double *sum, struct error *err);
+/* Sums of a tensor's elements and of their squares, read from the weight file. */
+bool output_directory_sums(int fd, uint64_t offset, uint64_t bytes, enum dtype dtype,
+	double *sum, double *square_sum, struct error *err);
 
 #endif

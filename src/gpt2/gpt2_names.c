@@ -29,11 +29,12 @@ static const struct part_rule {
 	[GPT2_MLP_C_PROJ_BIAS]    = { "mlp.c_proj.bias",    true,  { EMBEDDING, NONE } },
 	[GPT2_LN_F_WEIGHT]        = { "ln_f.weight",        false, { EMBEDDING, NONE } },
 	[GPT2_LN_F_BIAS]          = { "ln_f.bias",          false, { EMBEDDING, NONE } },
+	[GPT2_LM_HEAD]            = { "lm_head.weight",     false, { VOCABULARY, EMBEDDING } },
 };
 
 #define BEFORE_LAYERS ((size_t)GPT2_LN_1_WEIGHT)
 #define PER_LAYER     ((size_t)GPT2_LN_F_WEIGHT - BEFORE_LAYERS)
-#define AFTER_LAYERS  ((size_t)GPT2_PART_COUNT - (size_t)GPT2_LN_F_WEIGHT)
+#define AFTER_LAYERS  ((size_t)GPT2_LM_HEAD - (size_t)GPT2_LN_F_WEIGHT)
 
 static uint64_t
 extent_of(const struct gpt2_sizes *sizes, enum extent extent)
@@ -58,7 +59,8 @@ extent_of(const struct gpt2_sizes *sizes, enum extent extent)
 size_t
 gpt2_names_count(const struct gpt2_sizes *sizes)
 {
-	return BEFORE_LAYERS + PER_LAYER * (size_t)sizes->n_layer + AFTER_LAYERS;
+	return BEFORE_LAYERS + PER_LAYER * (size_t)sizes->n_layer + AFTER_LAYERS
+		+ (sizes->has_head ? 1 : 0);
 }
 
 void
@@ -81,7 +83,8 @@ gpt2_names_tensor(const struct gpt2_sizes *sizes, size_t index, struct gpt2_tens
 		snprintf(tensor->name, sizeof tensor->name, "transformer.h.%u.%s",
 			tensor->layer, rule->suffix);
 	else
-		snprintf(tensor->name, sizeof tensor->name, "transformer.%s", rule->suffix);
+		snprintf(tensor->name, sizeof tensor->name, "%s%s",
+			part == GPT2_LM_HEAD ? "" : "transformer.", rule->suffix);
 	tensor->rank = rule->extents[1] == NONE ? 1 : 2;
 	tensor->shape[0] = extent_of(sizes, rule->extents[0]);
 	tensor->shape[1] = extent_of(sizes, rule->extents[1]);
@@ -105,9 +108,9 @@ bool
 gpt2_names_find(const struct gpt2_sizes *sizes, const char *name, size_t *index)
 {
 	uint64_t layer = 0;
-	bool     in_layer;
+	bool     in_layer, has_prefix = text_has_prefix(name, "transformer.");
 
-	if (text_has_prefix(name, "transformer."))
+	if (has_prefix)
 		name += strlen("transformer.");
 	in_layer = take_layer(&name, &layer);
 	if (in_layer && layer >= sizes->n_layer)
@@ -115,6 +118,8 @@ gpt2_names_find(const struct gpt2_sizes *sizes, const char *name, size_t *index)
 	for (size_t part = 0; part < GPT2_PART_COUNT; part++) {
 		if (rules[part].per_layer != in_layer || strcmp(rules[part].suffix, name) != 0)
 			continue;
+		if (part == GPT2_LM_HEAD && (has_prefix || !sizes->has_head))
+			return false;
 		*index = part;
 		if (in_layer)
 			*index += PER_LAYER * (size_t)layer;

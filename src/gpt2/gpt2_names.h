@@ -15,12 +15,14 @@ enum gpt2_part {
 	GPT2_C_FC_WEIGHT, GPT2_C_FC_BIAS,
 	GPT2_MLP_C_PROJ_WEIGHT, GPT2_MLP_C_PROJ_BIAS,
 	GPT2_LN_F_WEIGHT, GPT2_LN_F_BIAS,
+	GPT2_LM_HEAD,                   /* only where it is not tied to wte */
 	GPT2_PART_COUNT,
 };
 
 /* Sizes that shapes depend on. */
 struct gpt2_sizes {
 	uint64_t n_layer, n_embd, n_inner, n_positions, vocab_size;
+	bool     has_head;              /* lm_head.weight is one of the tensors */
 };
 
 #define GPT2_NAME_SIZE 64
@@ -32,9 +34,9 @@ struct gpt2_tensor {
 	uint64_t       shape[2];                /* weights are [in, out]: GPT-2's Conv1D */
 };
 
-/* Tensors of a model of `n_layer` layers: 4 + 12 per layer. */
+/* Tensors of a model of `n_layer` layers: 4 + 12 per layer, and the head. */
 size_t gpt2_names_count(const struct gpt2_sizes *sizes);
-/* Tensor `index` in the order of the model's state dict: wte, wpe, layers, ln_f. */
+/* Tensor `index` in the order of the model's state dict: wte, wpe, layers, ln_f, head. */
 void   gpt2_names_tensor(const struct gpt2_sizes *sizes, size_t index, struct gpt2_tensor *tensor);
 /* The index of a name, with or without "transformer." in front; false: it is none of this
  * model.  Layer numbers are plain decimal: "h.01." is no name. */

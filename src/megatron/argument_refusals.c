@@ -8,6 +8,7 @@
 
 #include "megatron/argument_value.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum test {
@@ -30,8 +31,6 @@ static const struct refusal refusals[] = {
 	/* Norms. */
 	{ "normalization",               UNLESS_WORD, { "LayerNorm", "layernorm" }, "arch", "another norm than LayerNorm" },
 	{ "apply_residual_connection_post_layernorm", IF_TRUE, { 0 }, "arch", "residual connections that start after the norm" },
-	{ "apply_layernorm_1p",          IF_TRUE,     { 0 }, "arch", "norm weights stored less 1 (not supported yet)" },
-	{ "layernorm_zero_centered_gamma", IF_TRUE,   { 0 }, "arch", "norm weights stored less 1 (not supported yet)" },
 	{ "embed_layernorm",             IF_TRUE,     { 0 }, "arch", "a norm after the embedding" },
 	{ "qk_layernorm",                IF_TRUE,     { 0 }, "arch", "normalized queries and keys" },
 	{ "qk_l2_norm",                  IF_TRUE,     { 0 }, "arch", "normalized queries and keys" },
@@ -53,18 +52,19 @@ static const struct refusal refusals[] = {
 	{ "quick_geglu",                 IF_TRUE,     { 0 }, "act",  "a gated activation" },
 	{ "glu_activation",              IF_SET,      { 0 }, "act",  "a gated activation" },
 	{ "glu_linear_offset",           IF_TRUE,     { 0 }, "act",  "a gated activation" },
-	{ "squared_relu",                IF_TRUE,     { 0 }, "act",  "a squared ReLU (not supported yet)" },
 	{ "activation_func_clamp_value", IF_SET,      { 0 }, "act",  "a clamped activation" },
+	{ "use_swiglu",                  IF_TRUE,     { 0 }, "act",  "a gated activation (SwiGLU)" },
+	{ "geglu",                       IF_TRUE,     { 0 }, "act",  "a gated activation" },
+	{ "expert_model_parallel_size",  IF_EXPERTS,  { 0 }, "arch", "a mixture of experts" },
 	{ "num_experts",                 IF_EXPERTS,  { 0 }, "arch", "a mixture of experts" },
-	{ "add_bias_linear",             IF_FALSE,    { 0 }, "arch", "linear layers without biases (not supported yet)" },
-	{ "disable_bias_linear",         IF_TRUE,     { 0 }, "arch", "linear layers without biases (not supported yet)" },
 	/* The model as a whole. */
-	{ "untie_embeddings_and_output_weights", IF_TRUE, { 0 }, "arch", "an output layer of its own (not supported yet)" },
 	{ "num_tokentypes",              IF_TRUE,     { 0 }, "arch", "token type embeddings, as BERT has" },
 	{ "model_type",                  UNLESS_WORD, { "encoder_or_decoder", "1" }, "arch", "no decoder-only model" },
 	{ "decoder_num_layers",          IF_SET,      { 0 }, "arch", "an encoder and a decoder, as T5 has" },
 	{ "retro_add_retriever",         IF_TRUE,     { 0 }, "arch", "a retriever (Retro)" },
 	{ "is_hybrid_model",             IF_TRUE,     { 0 }, "arch", "layers of several kinds" },
+	{ "hybrid_attention_ratio",      IF_TRUE,     { 0 }, "arch", "layers of several kinds" },
+	{ "hybrid_mlp_ratio",            IF_TRUE,     { 0 }, "arch", "layers of several kinds" },
 	{ "hybrid_layer_pattern",        IF_SET,      { 0 }, "arch", "layers of several kinds" },
 	{ "hybrid_override_pattern",     IF_SET,      { 0 }, "arch", "layers of several kinds" },
 	{ "heterogeneous_layers_config_path", IF_SET, { 0 }, "arch", "layers of several kinds" },
@@ -145,6 +145,22 @@ check_query_groups(const struct value *args, struct error *err)
 		return false;
 	return groups == heads ? true : refuse("group_query_attention",
 		argument_find(args, "group_query_attention"), "arch", "grouped query attention", err);
+}
+
+bool
+argument_refusals_head_size(const struct value *args, uint64_t hidden, uint64_t heads,
+	struct error *err)
+{
+	uint64_t channels = 0;
+	bool     found;
+
+	if (!argument_whole(args, "kv_channels", &channels, &found, err))
+		return false;
+	if (!found || heads == 0 || hidden % heads != 0 || channels == hidden / heads)
+		return true;
+	return error_set(err, ERROR_UNSUPPORTED, "arch", "args.kv_channels=%" PRIu64
+		": not a GPT-2 architecture, whose heads are hidden_size / heads = %" PRIu64
+		" wide", channels, hidden / heads);
 }
 
 bool

@@ -8,6 +8,10 @@
 enum dialect {
 	DIALECT_FLAT_2019,              /* A: word_embeddings.weight, transformer.layers.N... */
 	DIALECT_NESTED_TRANSFORMER,     /* B: language_model / transformer / layers.N.attention... */
+	DIALECT_NESTED_ENCODER,         /* C: language_model / encoder / layers.N.self_attention... */
+	DIALECT_NESTED_NORM,            /* C': as C, with input_norm, post_attention_norm */
+	DIALECT_NESTED_TE,              /* C'': as C, layers of Transformer Engine */
+	DIALECT_CORE,                   /* D: decoder.layers.N.self_attention.linear_qkv... */
 	DIALECT_COUNT,
 };
 
@@ -29,6 +33,7 @@ enum model_role {
 	ROLE_MLP_DOWN_BIAS,
 	ROLE_FINAL_NORM_WEIGHT,
 	ROLE_FINAL_NORM_BIAS,
+	ROLE_OUTPUT_LAYER,              /* of its own, or again the tied embedding */
 	ROLE_HEAD_COPY,                 /* the tied embedding on the last pipeline stage */
 	ROLE_COUNT,
 };
@@ -50,6 +55,13 @@ struct role_facts {
 extern const struct role_facts dialect_roles[ROLE_COUNT];
 
 const char *dialect_name(enum dialect dialect);         /* "2019 nested transformer" */
+/* What its parameters are told by, for the source of a decision: "encoder names". */
+const char *dialect_names(enum dialect dialect);
+/* Are its names younger than checkpoint_version, so that a label is missing by accident? */
+bool        dialect_is_labelled(enum dialect dialect);
+
+/* Has a linear layer's bias, which a model may do without. */
+bool        dialect_is_linear_bias(enum model_role role);
 
 /*
  * The role of a parameter by its path ("language_model.embedding.word_embeddings.weight",
@@ -64,7 +76,6 @@ bool dialect_match(enum dialect dialect, const char *path, enum model_role *role
 
 /* A name of no known dialect that says what the model is instead. */
 struct dialect_stranger {
-	const char *slug;               /* "arch": no GPT; "dialect": a GPT of another era */
 	const char *mark;
 	bool        at_start;           /* of the path; else anywhere in it */
 	const char *what;               /* "a BERT model (binary_head)" */

@@ -14,7 +14,7 @@ static const char *const used_keys[] = {
 static const struct {
 	const char *key, *reason;
 } reasons[] = {
-	{ "model",                 "extra state of the layers" },
+	{ "model",                 "extra state of the layers, heads that predict further tokens" },
 	{ "optimizer",             "optimizer state" },
 	{ "lr_scheduler",          "learning rate schedule" },
 	{ "opt_param_scheduler",   "learning rate schedule" },
@@ -130,9 +130,20 @@ list_key(struct model *model, struct account *account, const struct value *key,
 		return true;
 	if (!count_under(account, node, &bytes, err))
 		return false;
-	if (strcmp(name, "model") == 0 && bytes == 0)
-		return true;
+	/* model0, model1, ...: chunks of a virtual pipeline. */
+	if (text_has_prefix(name, "model") && strspn(name + 5, "0123456789") == strlen(name + 5)) {
+		if (bytes == 0)
+			return true;
+		name[5] = '\0';
+	}
 	return add(model, name, reason_of(name), bytes, err);
+}
+
+static void
+count_cell(struct account *account, const struct weight_cell *cell, size_t shard)
+{
+	if (cell->path != NULL && cell->shard == shard)
+		account->is_counted[cell->view.storage] = true;
 }
 
 static bool
@@ -141,12 +152,14 @@ list_shard(struct model *model, const struct weight_grid *grid, size_t shard,
 {
 	const struct value *root = torch_file_root(account->torch);
 	uint64_t            rest = 0;
-	size_t              index;
+	size_t              index, rank;
 	uint32_t            entry;
 
-	for (index = 0; index < grid->slot_count; index++)
-		if (grid->cells[shard][index].path != NULL)
-			account->is_counted[grid->cells[shard][index].view.storage] = true;
+	for (rank = 0; rank < grid->shards->tensor_size; rank++)
+		for (index = 0; index < grid->slot_count; index++)
+			count_cell(account, &grid->cells[rank][index], shard);
+	for (index = 0; index < grid->copy_count; index++)
+		count_cell(account, &grid->copies[index].cell, shard);
 	for (entry = 0; entry + 1 < root->count; entry += 2)
 		if (!list_key(model, account, root->items[entry], root->items[entry + 1], err))
 			return false;

@@ -17,104 +17,96 @@
 
 static bool
 read_names(struct model *model, const struct shards *shards, const struct shard_header *header,
-	struct weight_names *names, struct error *err)
+	struct weight_names *names, struct decision_log *log, struct error *err)
 {
-	size_t shard;
+	size_t index, count = shards->count * header->chunk_count, heads = 0;
 
-	for (shard = 0; shard < shards->count; shard++) {
-		const struct torch_file *torch = shards->items[shard].torch;
+	for (index = 0; index < count; index++) {
+		if (!weight_names_collect(header->models[index], &model->arena, &names[index], err))
+			return shards_blame(shards, index / header->chunk_count, err);
+		heads += names[index].prediction_heads;
+	}
+	model->dialect = weight_names_dialect(names, count);
+	for (index = 0; index < count; index++) {
+		size_t shard = index / header->chunk_count;
 
-		if (!weight_names_collect(header->models[shard], &model->arena, &names[shard], err))
-			return shards_blame(shards, shard, err);
-		if (shard == 0)
-			model->dialect = weight_names_dialect(&names[0]);
-		if (!weight_names_match(&names[shard], model->dialect, torch, &model->arena, err))
+		if (!weight_names_match(&names[index], model->dialect, shards->items[shard].torch,
+		        &model->arena, err))
 			return shards_blame(shards, shard, err);
 	}
+	if (heads > 0)
+		decision_log_note(log, NOTE_NOTE, "mtp", "%zu tensors of heads that predict further "
+			"tokens (mtp) left out", heads);
 	return true;
 }
 
 /* ---- parameters ------------------------------------------------------------------------- */
 
-/* The shard whose bytes come first. */
-static size_t
-first_read(const struct shards *shards)
+/* A tied output layer repeats the embedding, as every copy does. */
+static void
+add_replica(struct model_parameter *parameter, const struct weight_cell *cell, size_t slice)
 {
-	size_t index, first = 0;
-
-	for (index = 1; index < shards->count; index++) {
-		const struct shard *shard = &shards->items[index], *best = &shards->items[first];
-
-		if (shard->input < best->input || (shard->input == best->input
-		    && byte_stream_file_offset(shard->stream)
-		       < byte_stream_file_offset(best->stream)))
-			first = index;
-	}
-	return first;
+	parameter->replicas[parameter->replica_count++] = (struct model_replica){
+		.piece = { cell->shard, cell->view, cell->path },
+		.slice = slice,
+	};
 }
 
-/* All ranks hold all of it: the first that is read gives it, the others are compared. */
+/* The first rank's is used; every other that should hold the same is compared. */
 static void
-set_replicated(struct model_parameter *parameter, const struct weight_grid *grid, size_t slot,
-	size_t first)
+set_pieces(struct model_parameter *parameter, const struct weight_grid *grid, size_t slot,
+	bool is_untied)
 {
-	size_t shard;
+	bool   is_replicated = dialect_roles[parameter->role].join == JOIN_REPLICATED;
+	size_t rank, index, output = grid->slot_count - 1;
 
-	parameter->slices[parameter->slice_count++] =
-	    (struct model_slice){ first, grid->cells[first][slot].view };
-	for (shard = 0; shard < grid->shards->count; shard++) {
-		if (shard != first)
-			parameter->replicas[parameter->replica_count++] = (struct model_replica){
-				.piece = { shard, grid->cells[shard][slot].view },
-				.slice = 0,
-			};
+	for (rank = 0; rank < grid->shards->tensor_size; rank++) {
+		const struct weight_cell *cell = &grid->cells[rank][slot];
+
+		if (rank > 0 && is_replicated)
+			add_replica(parameter, cell, 0);
+		else
+			parameter->slices[parameter->slice_count++] =
+			    (struct model_slice){ cell->shard, cell->view, cell->path };
+		if (slot == ROLE_WORD_EMBEDDING && !is_untied && weight_grid_has_output(grid))
+			add_replica(parameter, &grid->cells[rank][output], rank);
 	}
-}
-
-/* Each rank holds its slice; the tied head, where there is one, repeats the embedding's. */
-static void
-set_sliced(struct model_parameter *parameter, const struct weight_grid *grid, size_t slot)
-{
-	size_t shard, head = grid->slot_count - 1;
-
-	for (shard = 0; shard < grid->shards->count; shard++) {
-		parameter->slices[parameter->slice_count++] =
-		    (struct model_slice){ shard, grid->cells[shard][slot].view };
-		if (parameter->role == ROLE_WORD_EMBEDDING && grid->cells[shard][head].path != NULL)
-			parameter->replicas[parameter->replica_count++] = (struct model_replica){
-				.piece = { shard, grid->cells[shard][head].view },
-				.slice = shard,
-			};
-	}
+	for (index = 0; index < grid->copy_count; index++)
+		if (grid->copies[index].slot == slot)
+			add_replica(parameter, &grid->copies[index].cell,
+				is_replicated ? 0 : grid->copies[index].tensor_rank);
 }
 
 static bool
-set_parameter(struct model *model, const struct weight_grid *grid, size_t slot, size_t first,
+set_parameter(struct model *model, const struct weight_grid *grid, size_t slot,
 	struct error *err)
 {
 	struct model_parameter *parameter = &model->parameters[slot];
-	size_t                  count = grid->shards->count;
+	size_t                  count = grid->shards->tensor_size;
 	unsigned                dimension;
 	uint64_t                elements = 1;
 
 	weight_grid_role(grid->shapes.layers, slot, &parameter->role, &parameter->layer);
-	parameter->dtype = grid->cells[0][slot].view.dtype;
 	parameter->rank = dialect_roles[parameter->role].rank;
 	for (dimension = 0; dimension < 2; dimension++) {
 		parameter->shape[dimension] = weight_grid_size(grid, parameter->role, dimension);
 		if (!checked_multiply(elements, parameter->shape[dimension], &elements))
 			return error_set(err, ERROR_CORRUPT, "overflow", "the model's size overflows");
 	}
+	if (grid->lacks[parameter->role]) {
+		/* A bias is of its weight's type, which stands before it. */
+		parameter->dtype = grid->cells[0][slot - 1].view.dtype;
+		return true;
+	}
+	parameter->dtype = grid->cells[0][slot].view.dtype;
 	if (!checked_add(model->parameter_count, elements, &model->parameter_count))
 		return error_set(err, ERROR_CORRUPT, "overflow", "the model's size overflows");
 	parameter->slices = arena_take(&model->arena, count, sizeof *parameter->slices);
+	count = 2 * count + (slot <= ROLE_POSITION_EMBEDDING ? grid->copy_count : 0);
 	parameter->replicas = arena_take(&model->arena, count, sizeof *parameter->replicas);
 	if (parameter->slices == NULL || parameter->replicas == NULL)
 		return error_no_memory(err, count * sizeof *parameter->replicas);
-	if (dialect_roles[parameter->role].join == JOIN_REPLICATED)
-		set_replicated(parameter, grid, slot, first);
-	else
-		set_sliced(parameter, grid, slot);
+	set_pieces(parameter, grid, slot, model->arguments.is_untied);
 	return true;
 }
 
@@ -147,14 +139,15 @@ static bool
 set_parameters(struct model *model, const struct weight_grid *grid, struct decision_log *log,
 	struct error *err)
 {
-	size_t slot, first = first_read(grid->shards);
+	size_t slot;
 
-	model->count = grid->slot_count - 1;    /* the head copy is no parameter of its own */
+	/* An output layer that is tied is no parameter of its own. */
+	model->count = grid->slot_count - (model->arguments.is_untied ? 0 : 1);
 	model->parameters = arena_take(&model->arena, model->count, sizeof *model->parameters);
 	if (model->parameters == NULL)
 		return error_no_memory(err, model->count * sizeof *model->parameters);
 	for (slot = 0; slot < model->count; slot++)
-		if (!set_parameter(model, grid, slot, first, err))
+		if (!set_parameter(model, grid, slot, err))
 			return false;
 	decide_dtype(model, log);
 	return true;
@@ -162,49 +155,144 @@ set_parameters(struct model *model, const struct weight_grid *grid, struct decis
 
 /* ---- the model as a whole --------------------------------------------------------------- */
 
+/* What --qkv-layout says; *given false: "auto" or nothing. */
+static bool
+read_layout_option(const char *option, enum qkv_layout *layout, bool *given, struct error *err)
+{
+	static const char *const names[] = { "0", "1", "2" };
+	size_t                   index;
+
+	*given = option != NULL && strcmp(option, "auto") != 0;
+	if (!*given)
+		return true;
+	for (index = 0; index < 3; index++) {
+		*layout = (enum qkv_layout)index;
+		if (strcmp(option, names[index]) == 0)
+			return true;
+	}
+	return error_set(err, ERROR_USAGE, "usage", "--qkv-layout %s: auto, 0, 1 or 2 is expected",
+		option);
+}
+
 /*
- * The label is believed.  It is missing from what was trained between 2020-09-11 and
- * 2020-09-29, when the rows were in order 2 already; and it is too high in what code up to
- * v2.0 loaded from an older checkpoint and saved again.
+ * Evidence against the label.  It is missing from what was trained between 2020-09-11 and
+ * 2020-09-29, when the rows were in order 2 already; it is too high in what code up to v2.0
+ * loaded from an older checkpoint and saved again; and no version ever wrote a low label, or
+ * a flat model any.
  */
 static void
-decide_layout(struct model *model, const struct shard_header *header, struct decision_log *log)
+doubt_label(const struct model *model, const struct shard_header *header,
+	struct decision_log *log)
 {
-	model->qkv_layout = header->layout;
+	const struct value *load = argument_find(header->args, "load");
+	const struct value *save = argument_find(header->args, "save");
+	char                from[96], to[96];
+	bool                is_resumed;
+
+	if (dialect_is_labelled(model->dialect)) {
+		if (header->has_label && model->qkv_layout != QKV_LAYOUT_2)
+			decision_log_note(log, NOTE_WARNING, "qkv-label-doubtful", "QKV layout %d by "
+				"checkpoint_version %s, but code that writes these names labels them "
+				"3.0, which is layout 2 (--qkv-layout overrides)",
+				(int)model->qkv_layout, header->label);
+		return;
+	}
+	if (!header->has_label) {
+		if (argument_find(header->args, "tensor_model_parallel_size") != NULL
+		    || argument_find(header->args, "bias_gelu_fusion") != NULL)
+			decision_log_note(log, NOTE_WARNING, "qkv-label-missing", "QKV layout 0: the "
+				"checkpoint has no checkpoint_version, though its arguments are of a "
+				"time when the layout was another (--qkv-layout overrides)");
+		return;
+	}
+	if (model->dialect == DIALECT_FLAT_2019 && model->qkv_layout != QKV_LAYOUT_0) {
+		decision_log_note(log, NOTE_WARNING, "qkv-label-doubtful", "QKV layout %d by "
+			"checkpoint_version %s, but the names are of 2019, when the layout was 0 "
+			"(--qkv-layout overrides)", (int)model->qkv_layout, header->label);
+		return;
+	}
+	if (model->qkv_layout == QKV_LAYOUT_0 || load == NULL)
+		return;
+	argument_word(load, from, sizeof from);
+	is_resumed = save != NULL && strcmp(argument_word(save, to, sizeof to), from) == 0;
+	decision_log_note(log, is_resumed ? NOTE_NOTE : NOTE_WARNING, "qkv-label-doubtful",
+		"QKV layout %d by checkpoint_version %s; Megatron-LM up to v2.0 gave that label also "
+		"to rows that it had loaded in an older layout, and this run did load a checkpoint "
+		"(--qkv-layout overrides)", (int)model->qkv_layout, header->label);
+}
+
+/* The option, else the label, else the age of the names. */
+static bool
+decide_layout(struct model *model, const struct shard_header *header,
+	const struct model_options *options, struct decision_log *log, struct error *err)
+{
+	char source[96];
+	bool given;
+
 	text_format(model->version_label, sizeof model->version_label, "%s", header->label);
-	decision_log_decide(log, "qkv_layout", header->has_label ? "checkpoint_version"
-		: "default", "%d", (int)header->layout);
-	if (!header->has_label && (argument_find(header->args, "tensor_model_parallel_size") != NULL
-	    || argument_find(header->args, "bias_gelu_fusion") != NULL))
-		decision_log_note(log, NOTE_WARNING, "qkv-label-missing", "QKV layout 0: the checkpoint "
-			"has no checkpoint_version, though its arguments are of a time when the "
-			"layout was another");
-	if (header->layout != QKV_LAYOUT_0 && argument_find(header->args, "load") != NULL)
-		decision_log_note(log, NOTE_NOTE, "qkv-label-doubtful", "QKV layout %d by "
-			"checkpoint_version %s; Megatron-LM up to v2.0 gave that label also to rows "
-			"that it had loaded in an older layout, and this run did load a checkpoint",
-			(int)header->layout, header->label);
+	if (!read_layout_option(options->qkv_layout, &model->qkv_layout, &given, err))
+		return false;
+	if (given) {
+		text_format(source, sizeof source, "option");
+	} else if (header->has_label) {
+		model->qkv_layout = header->layout;
+		text_format(source, sizeof source, "checkpoint_version %s", header->label);
+	} else {
+		model->qkv_layout = dialect_is_labelled(model->dialect) ? QKV_LAYOUT_2
+		    : QKV_LAYOUT_0;
+		text_format(source, sizeof source, "%s, no label", dialect_names(model->dialect));
+	}
+	decision_log_decide(log, "qkv_layout", source, "%d", (int)model->qkv_layout);
+	if (!given)
+		doubt_label(model, header, log);
+	return true;
+}
+
+static void
+note_zero_biases(const struct weight_grid *grid, struct decision_log *log)
+{
+	size_t role, used;
+	char   list[200] = "";
+
+	for (role = 0; role < ROLE_COUNT; role++) {
+		if (!grid->lacks[role])
+			continue;
+		used = strlen(list);
+		text_format(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "",
+			dialect_roles[role].name);
+	}
+	if (list[0] != '\0')
+		decision_log_note(log, NOTE_NOTE, "zero-biases", "linear layers have no biases, which "
+			"GPT-2 needs: written as zeros (%s)", list);
 }
 
 static bool
 read_model(struct model *model, const struct shards *shards,
 	const struct model_options *options, struct decision_log *log, struct error *err)
 {
-	struct shard_header  header;
-	struct weight_grid   grid;
-	struct weight_names *names = arena_take(&model->arena, shards->count, sizeof *names);
+	struct shard_header      header;
+	struct weight_grid_parts parts;
+	struct weight_grid       grid;
+	struct weight_names     *names;
 
+	if (!shard_header_read(shards, &model->arena, &header, err))
+		return false;
+	names = arena_take(&model->arena, shards->count * header.chunk_count, sizeof *names);
 	if (names == NULL)
 		return error_no_memory(err, shards->count * sizeof *names);
-	if (!shard_header_read(shards, &model->arena, &header, err)
-	    || !read_names(model, shards, &header, names, err)
-	    || !weight_grid_build(&grid, shards, names, &model->arena, err))
+	if (!read_names(model, shards, &header, names, log, err))
+		return false;
+	parts = (struct weight_grid_parts){ names, header.chunk_count, model->dialect,
+		header.args };
+	if (!weight_grid_build(&grid, shards, &parts, &model->arena, err))
 		return false;
 	if (!arguments_read(&model->arguments, &grid.shapes, header.args, options, log, err))
 		return err->kind == ERROR_USAGE ? false : shards_blame(shards, 0, err);
 	model->iteration = header.iteration;
-	decide_layout(model, &header, log);
-	return set_parameters(model, &grid, log, err) && dropped_list(model, &grid, err);
+	model->chunk_count = (unsigned)header.chunk_count;
+	note_zero_biases(&grid, log);
+	return decide_layout(model, &header, options, log, err)
+	    && set_parameters(model, &grid, log, err) && dropped_list(model, &grid, err);
 }
 
 struct model *
@@ -234,7 +322,7 @@ model_find(const struct model *model, enum model_role role, unsigned layer)
 	    && layer >= model->arguments.layers))
 		return NULL;
 	slot = weight_grid_slot(model->arguments.layers, role, layer);
-	return &model->parameters[slot];
+	return slot < model->count ? &model->parameters[slot] : NULL;
 }
 
 void

@@ -10,6 +10,7 @@
 struct model_slice {
 	size_t             shard;       /* index in shards->items */
 	struct tensor_view view;
+	const char        *path;        /* under 'model', as it is named there */
 };
 
 /* Another shard's copy of a slice: not used, but checked to be the same. */
@@ -26,7 +27,7 @@ struct model_parameter {
 	unsigned              rank;
 	uint64_t              shape[2];         /* of the whole, as Megatron has it: [out, in] */
 	struct model_slice   *slices;           /* by tensor rank; one where it is replicated */
-	size_t                slice_count;
+	size_t                slice_count;      /* 0: a linear bias that the model does without */
 	struct model_replica *replicas;
 	size_t                replica_count;
 };
@@ -44,11 +45,13 @@ struct model {
 	struct arguments        arguments;
 	enum qkv_layout         qkv_layout;
 	enum dtype              dtype;          /* of all parameters, else DTYPE_UNKNOWN: mixed */
-	struct model_parameter *parameters;     /* embeddings, layers by role, final norm */
+	struct model_parameter *parameters;     /* embeddings, layers by role, final norm, and an
+	                                           output layer that is not tied */
 	size_t                  count;
 	uint64_t                parameter_count;        /* elements, padded rows included */
 	struct model_dropped   *dropped;
 	size_t                  dropped_count;
+	unsigned                chunk_count;    /* virtual pipeline stages of each rank, 1: none */
 	int64_t                 iteration;      /* -1: the file does not say */
 	char                    version_label[32];      /* checkpoint_version as found, or "" */
 	struct arena            arena;

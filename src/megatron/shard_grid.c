@@ -47,12 +47,17 @@ by_rank(const void *left, const void *right)
 char *
 shard_grid_list(const struct shards *shards, char *to, size_t size)
 {
-	size_t index, used = 0;
+	size_t index, used = 0, last = shards->count;
+	bool   is_staged = last > 0 && shards->items[last - 1].pipeline_rank > 0;
 
 	to[0] = '\0';
-	for (index = 0; index < shards->count && used + 16 < size; index++) {
+	for (index = 0; index < shards->count && used + 24 < size; index++) {
 		text_format(to + used, size - used, "%s%02u", index > 0 ? ", " : "",
 			shards->items[index].tensor_rank);
+		used += strlen(to + used);
+		if (is_staged)
+			text_format(to + used, size - used, "_%03u",
+				shards->items[index].pipeline_rank);
 		used += strlen(to + used);
 	}
 	if (index < shards->count)
@@ -60,33 +65,57 @@ shard_grid_list(const struct shards *shards, char *to, size_t size)
 	return to;
 }
 
+char *
+shard_grid_name(size_t tensor_rank, size_t stage, bool is_staged, char to[SHARD_GRID_NAME_SIZE])
+{
+	return is_staged ? text_format(to, SHARD_GRID_NAME_SIZE, "mp_rank_%02zu_%03zu",
+			tensor_rank, stage)
+	    : text_format(to, SHARD_GRID_NAME_SIZE, "mp_rank_%02zu", tensor_rank);
+}
+
+static bool
+refuse_hole(const struct shards *shards, size_t tensor_rank, size_t stage, bool is_staged,
+	struct error *err)
+{
+	char found[128], missing[SHARD_GRID_NAME_SIZE];
+
+	error_set(err, ERROR_NO_INPUT, "missingrank", "shard %s is missing (found %s)",
+		shard_grid_name(tensor_rank, stage, is_staged, missing),
+		shard_grid_list(shards, found, sizeof found));
+	return shards->is_lone ? error_hint(err,
+		"give the folder that holds all mp_rank_* folders") : false;
+}
+
 bool
 shard_grid_check(struct shards *shards, struct error *err)
 {
-	size_t index;
-	char   found[128];
+	size_t   index, tensor_size = 0, stages;
+	bool     is_staged;
 
 	qsort(shards->items, shards->count, sizeof *shards->items, by_rank);
+	for (index = 0; index < shards->count; index++)
+		if (shards->items[index].tensor_rank >= tensor_size)
+			tensor_size = (size_t)shards->items[index].tensor_rank + 1;
+	stages = (size_t)shards->items[shards->count - 1].pipeline_rank + 1;
+	is_staged = stages > 1;
+	/* In the order of the grid, each shard is the next one. */
 	for (index = 0; index < shards->count; index++) {
 		const struct shard *shard = &shards->items[index];
 
-		if (shard->pipeline_rank > 0)
-			return error_set(err, ERROR_UNSUPPORTED, "pp", "%s: a pipeline-parallel "
-				"checkpoint (several pipeline ranks) is not supported yet",
-				shard->name);
-		if (index > 0 && shard->tensor_rank == shards->items[index - 1].tensor_rank)
+		if (index > 0 && shard->tensor_rank == shards->items[index - 1].tensor_rank
+		    && shard->pipeline_rank == shards->items[index - 1].pipeline_rank)
 			return error_set(err, ERROR_CORRUPT, "collision",
-				"%s and %s both are tensor rank %u",
-				shards->items[index - 1].name, shard->name, shard->tensor_rank);
-		if (shard->tensor_rank != index) {
-			error_set(err, ERROR_NO_INPUT, "missingrank",
-				"shard mp_rank_%02zu is missing (found %s)", index,
-				shard_grid_list(shards, found, sizeof found));
-			return shards->is_lone ? error_hint(err,
-				"give the folder that holds all mp_rank_* folders") : false;
-		}
+				"%s and %s both are tensor rank %u of pipeline rank %u",
+				shards->items[index - 1].name, shard->name, shard->tensor_rank,
+				shard->pipeline_rank);
+		if (shard->tensor_rank != index % tensor_size
+		    || shard->pipeline_rank != index / tensor_size)
+			return refuse_hole(shards, index % tensor_size, index / tensor_size,
+				is_staged, err);
 	}
-	shards->tensor_size = (unsigned)shards->count;
-	shards->pipeline_size = 1;
+	if (index < tensor_size * stages)
+		return refuse_hole(shards, index % tensor_size, index / tensor_size, is_staged, err);
+	shards->tensor_size = (unsigned)tensor_size;
+	shards->pipeline_size = (unsigned)stages;
 	return true;
 }

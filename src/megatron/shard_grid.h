@@ -13,12 +13,17 @@ bool shard_grid_add(struct shards *shards, const struct rank_name *rank, const c
 
 /*
  * Sorts, and sets tensor_size and pipeline_size.  A hole is ERROR_NO_INPUT "missingrank";
- * two shards of one rank are ERROR_CORRUPT "collision"; more than one pipeline stage is
- * ERROR_UNSUPPORTED "pp".
+ * two shards of one rank are ERROR_CORRUPT "collision".
  */
 bool shard_grid_check(struct shards *shards, struct error *err);
 
-/* "00, 02, 03": the tensor ranks that are there, for messages; returns `to`. */
+/* "00, 02, 03", with several stages "00_000, 00_001": the ranks that are there, for messages;
+ * returns `to`. */
 char *shard_grid_list(const struct shards *shards, char *to, size_t size);
+
+/* "mp_rank_01", with several stages "mp_rank_01_002"; returns `to`. */
+#define SHARD_GRID_NAME_SIZE 64
+char *shard_grid_name(size_t tensor_rank, size_t stage, bool is_staged,
+	char to[SHARD_GRID_NAME_SIZE]);
 
 #endif

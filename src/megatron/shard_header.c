@@ -1,6 +1,7 @@
 #include "megatron/shard_header.h"
 
 #include "base/text.h"
+#include "megatron/argument_refusals.h"
 #include "megatron/argument_value.h"
 #include "megatron/shard_grid.h"
 
@@ -10,9 +11,13 @@
 /* A checkpoint has about ten; what has more is something else, and costs time. */
 #define MAX_TOP_LEVEL_KEYS 256
 
+/* Virtual pipeline stages of a rank; real runs have a handful. */
+#define MAX_CHUNKS 1024
+
 /* A shard's own word. */
 struct said {
-	const struct value *model, *args, *label;
+	const struct value *root, *args, *label;
+	size_t              chunks;
 	int64_t             iteration;
 };
 
@@ -20,7 +25,6 @@ struct said {
 static const struct {
 	const char *key, *slug, *what;
 } strangers[] = {
-	{ "model0",     "pp",       "virtual pipeline chunks (model0, ...) are not supported yet" },
 	{ "sd",         "arch",     "a BERT checkpoint of 2019-03 (sd), not a GPT-2" },
 	{ "module",     "distckpt", "DeepSpeed checkpoints (module) are not supported" },
 	{ "state_dict", "toplevel", "Lightning and NeMo checkpoints (state_dict) are not supported" },
@@ -48,8 +52,49 @@ list_keys(const struct value *dict, char *to, size_t size)
 	return to;
 }
 
+/* "model", or "model2" of several chunks. */
+static char *
+chunk_key(size_t chunk, bool is_lone, char to[16])
+{
+	return is_lone ? text_format(to, 16, "model") : text_format(to, 16, "model%zu", chunk);
+}
+
 static bool
-find_model(const struct value *root, const struct value **model, struct error *err)
+check_chunk(const struct value *model, const char *key, struct error *err)
+{
+	char found[96];
+
+	return model->kind == VALUE_DICT || error_set(err, ERROR_UNSUPPORTED, "foreignweight",
+		"'%s' is %s; a dict of weights is expected", key,
+		value_describe(model, found, sizeof found));
+}
+
+/* model, or model0, model1, ...: as many as follow each other. */
+static bool
+count_chunks(const struct value *root, size_t *chunks, struct error *err)
+{
+	const struct value *model = value_find(root, "model");
+	char                key[16];
+
+	*chunks = 0;
+	if (model != NULL && value_find(root, "model0") != NULL)
+		return error_set(err, ERROR_UNSUPPORTED, "toplevel",
+			"'model' and 'model0' both are there, and only one of them can be meant");
+	if (model != NULL) {
+		*chunks = 1;
+		return check_chunk(model, "model", err);
+	}
+	while (*chunks < MAX_CHUNKS
+	       && (model = value_find(root, chunk_key(*chunks, false, key))) != NULL) {
+		if (!check_chunk(model, key, err))
+			return false;
+		++*chunks;
+	}
+	return true;
+}
+
+static bool
+find_model(const struct value *root, size_t *chunks, struct error *err)
 {
 	const struct value *twice;
 	size_t              index;
@@ -62,23 +107,16 @@ find_model(const struct value *root, const struct value **model, struct error *e
 	if ((twice = value_duplicate_key(root)) != NULL)
 		return error_set(err, ERROR_UNSAFE, "hash", "two values for key '%s'",
 			text_escape(found, sizeof found, twice->text.bytes, twice->text.length));
-	*model = value_find(root, "model");
-	for (index = 0; index < sizeof strangers / sizeof *strangers; index++) {
-		bool beside_model = strcmp(strangers[index].key, "model0") == 0;
-
-		if ((*model == NULL || beside_model)
-		    && value_find(root, strangers[index].key) != NULL)
+	if (!count_chunks(root, chunks, err))
+		return false;
+	for (index = 0; index < sizeof strangers / sizeof *strangers && *chunks == 0; index++)
+		if (value_find(root, strangers[index].key) != NULL)
 			return error_set(err, ERROR_UNSUPPORTED, strangers[index].slug, "%s",
 				strangers[index].what);
-	}
-	if (*model == NULL || root->count / 2 > MAX_TOP_LEVEL_KEYS)
+	if (*chunks == 0 || root->count / 2 > MAX_TOP_LEVEL_KEYS)
 		return error_set(err, ERROR_UNSUPPORTED, "toplevel",
 			"top level is no Megatron checkpoint: a dict with 'model' is expected, "
 			"its keys are: %s", list_keys(root, found, sizeof found));
-	if ((*model)->kind != VALUE_DICT)
-		return error_set(err, ERROR_UNSUPPORTED, "foreignweight",
-			"'model' is %s; a dict of weights is expected",
-			value_describe(*model, found, sizeof found));
 	return true;
 }
 
@@ -143,7 +181,8 @@ read_said(const struct shards *shards, size_t index, struct said *said, struct e
 {
 	const struct value *root = torch_file_root(shards->items[index].torch);
 
-	if (!find_model(root, &said->model, err)
+	said->root = root;
+	if (!find_model(root, &said->chunks, err)
 	    || !read_iteration(root, &said->iteration, err)
 	    || !argument_holder(value_find(root, "args"), &said->args, err))
 		return shards_blame(shards, index, err);
@@ -161,6 +200,9 @@ static const char *const shared_arguments[] = {
 	"tensor_model_parallel_size", "pipeline_model_parallel_size", "layernorm_epsilon",
 	"norm_epsilon", "openai_gelu", "bias_gelu_fusion", "onnx_safe", "hidden_dropout",
 	"attention_dropout", "init_method_std", "apply_residual_connection_post_layernorm",
+	"virtual_pipeline_model_parallel_size", "apply_layernorm_1p",
+	"layernorm_zero_centered_gamma", "untie_embeddings_and_output_weights",
+	"add_bias_linear", "squared_relu", "world_size",
 };
 
 /* "None" where it is absent. */
@@ -206,6 +248,10 @@ compare(const struct said *first, const struct said *other, const char *first_na
 {
 	char ours[96], theirs[96];
 
+	if (first->chunks != other->chunks)
+		return error_set(err, ERROR_CORRUPT, "pp", "the shard holds %zu virtual pipeline "
+			"chunk%s, %s holds %zu", other->chunks, other->chunks == 1 ? "" : "s",
+			first_name, first->chunks);
 	if (first->iteration != other->iteration)
 		return error_set(err, ERROR_CORRUPT, "iteration", "the shard is of iteration %" PRId64
 			", %s of %" PRId64, other->iteration, first_name, first->iteration);
@@ -238,34 +284,47 @@ size_by_arguments(const struct value *args, uint64_t *size, const char **name,
 	return true;
 }
 
+/* One size of the grid: what the folders show, and what an argument says. */
 static bool
-check_size(const struct shards *shards, const struct value *args, struct error *err)
+check_extent(const struct shards *shards, uint64_t said, uint64_t found, const char *name,
+	bool is_stages, struct error *err)
 {
-	uint64_t    stages = 1, size;
+	char have[128], missing[SHARD_GRID_NAME_SIZE];
+
+	if (said == 0 || said == found)
+		return true;
+	if (said < found)
+		return error_set(err, ERROR_CORRUPT, "extrarank", "%" PRIu64 " %s, but args say %s=%"
+			PRIu64, found, is_stages ? "pipeline stages" : "shards", name, said);
+	shard_grid_name(is_stages ? 0 : (size_t)found, is_stages ? (size_t)found : 0,
+		is_stages || shards->pipeline_size > 1, missing);
+	error_set(err, ERROR_NO_INPUT, "missingrank",
+		"shard %s is missing (found %s; args say %s=%" PRIu64 ")", missing,
+		shard_grid_list(shards, have, sizeof have), name, said);
+	return shards->is_lone ? error_hint(err,
+		"give the folder that holds all mp_rank_* folders") : false;
+}
+
+static bool
+check_size(const struct shards *shards, const struct said *first, struct error *err)
+{
+	uint64_t    stages = 0, size, chunks = 0;
 	bool        found;
 	const char *name;
-	char        have[128];
 
-	if (!argument_whole(args, "pipeline_model_parallel_size", &stages, &found, err)
-	    || !size_by_arguments(args, &size, &name, err))
+	if (!argument_refusals_check(first->args, err)
+	    || !argument_whole(first->args, "pipeline_model_parallel_size", &stages, &found, err)
+	    || !argument_whole(first->args, "virtual_pipeline_model_parallel_size", &chunks,
+			&found, err)
+	    || !size_by_arguments(first->args, &size, &name, err)
+	    || !check_extent(shards, size, shards->tensor_size, name, false, err)
+	    || !check_extent(shards, stages, shards->pipeline_size,
+			"pipeline_model_parallel_size", true, err))
 		return shards_blame(shards, 0, err);
-	if (stages > 1) {
-		error_set(err, ERROR_UNSUPPORTED, "pp", "a pipeline-parallel checkpoint "
-			"(args.pipeline_model_parallel_size=%" PRIu64 ") is not supported yet",
-			stages);
-		return shards_blame(shards, 0, err);
-	}
-	if (size > shards->tensor_size) {
-		error_set(err, ERROR_NO_INPUT, "missingrank",
-			"shard mp_rank_%02u is missing (found %s; args say %s=%" PRIu64 ")",
-			shards->tensor_size, shard_grid_list(shards, have, sizeof have), name, size);
-		if (shards->is_lone)
-			error_hint(err, "give the folder that holds all mp_rank_* folders");
-		return shards_blame(shards, 0, err);
-	}
-	if (size != 0 && size < shards->tensor_size) {
-		error_set(err, ERROR_CORRUPT, "extrarank", "%u shards, but args say %s=%" PRIu64,
-			shards->tensor_size, name, size);
+	if (found && chunks > 0 && chunks != first->chunks) {
+		error_set(err, ERROR_CORRUPT, "pp", "%zu virtual pipeline chunk%s, but args say "
+			"virtual_pipeline_model_parallel_size=%" PRIu64, first->chunks,
+			first->chunks == 1 ? " is there" : "s are there", chunks);
 		return shards_blame(shards, 0, err);
 	}
 	return true;
@@ -287,25 +346,68 @@ all_ranks_equal(const struct said *said, size_t count)
 	return true;
 }
 
+/* Pipeline stages are the outermost cut of the ranks, unless an option says else. */
+static uint64_t
+ranks_per_stage(const struct shards *shards, const struct value *args)
+{
+	uint64_t     ranks = 0;
+	bool         found;
+	struct error ignored;
+
+	if (!argument_whole(args, "world_size", &ranks, &found, &ignored) || !found
+	    || ranks % shards->pipeline_size != 0
+	    || argument_truth(argument_find(args, "use_tp_pp_dp_mapping")))
+		return 0;
+	return ranks / shards->pipeline_size;
+}
+
 /* Tensor ranks are neighbours among the ranks of the run, from 0 on. */
 static bool
 check_ranks(const struct shards *shards, const struct said *said, struct error *err)
 {
 	size_t   index;
-	uint64_t rank = 0;
+	uint64_t rank = 0, stage;
 	bool     found;
+	char     name[SHARD_GRID_NAME_SIZE];
 
 	if (all_ranks_equal(said, shards->count))
 		return true;
 	for (index = 0; index < shards->count; index++) {
+		const struct shard *shard = &shards->items[index];
+
 		if (!argument_whole(said[index].args, "rank", &rank, &found, err))
 			return shards_blame(shards, index, err);
-		if (found && rank % shards->tensor_size != shards->items[index].tensor_rank) {
-			error_set(err, ERROR_CORRUPT, "swapped",
-				"mp_rank_%02u was saved by rank %" PRIu64,
-				shards->items[index].tensor_rank, rank);
-			return shards_blame(shards, index, err);
-		}
+		if (!found)
+			continue;
+		stage = ranks_per_stage(shards, said[index].args);
+		if (rank % shards->tensor_size == shard->tensor_rank
+		    && (stage == 0 || rank / stage == shard->pipeline_rank))
+			continue;
+		error_set(err, ERROR_CORRUPT, "swapped", "%s was saved by rank %" PRIu64,
+			shard_grid_name(shard->tensor_rank, shard->pipeline_rank,
+				shards->pipeline_size > 1, name), rank);
+		return shards_blame(shards, index, err);
+	}
+	return true;
+}
+
+static bool
+take_models(const struct shards *shards, const struct said *said, struct arena *arena,
+	struct shard_header *header, struct error *err)
+{
+	size_t index, chunk, count = shards->count * said[0].chunks;
+	char   key[16];
+
+	header->chunk_count = said[0].chunks;
+	header->models = arena_take(arena, count, sizeof *header->models);
+	if (header->models == NULL)
+		return error_no_memory(err, count * sizeof *header->models);
+	for (index = 0; index < shards->count; index++) {
+		bool is_lone = value_find(said[index].root, "model") != NULL;
+
+		for (chunk = 0; chunk < header->chunk_count; chunk++)
+			header->models[index * header->chunk_count + chunk] =
+			    value_find(said[index].root, chunk_key(chunk, is_lone, key));
 	}
 	return true;
 }
@@ -318,13 +420,11 @@ shard_header_read(const struct shards *shards, struct arena *arena,
 	size_t       index;
 
 	memset(header, 0, sizeof *header);
-	header->models = arena_take(arena, shards->count, sizeof *header->models);
-	if (said == NULL || header->models == NULL)
+	if (said == NULL)
 		return error_no_memory(err, shards->count * sizeof *said);
 	for (index = 0; index < shards->count; index++) {
 		if (!read_said(shards, index, &said[index], err))
 			return false;
-		header->models[index] = said[index].model;
 		if (index > 0 && !compare(&said[0], &said[index], shards->items[0].name, err))
 			return shards_blame(shards, index, err);
 	}
@@ -332,5 +432,6 @@ shard_header_read(const struct shards *shards, struct arena *arena,
 		return shards_blame(shards, 0, err);
 	header->args = said[0].args;
 	header->iteration = said[0].iteration;
-	return check_size(shards, header->args, err) && check_ranks(shards, said, err);
+	return take_models(shards, said, arena, header, err) && check_size(shards, &said[0], err)
+	    && check_ranks(shards, said, err);
 }

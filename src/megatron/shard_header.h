@@ -10,11 +10,13 @@
  *   { 'iteration': 5000, 'model': {...}, 'args': Namespace, 'checkpoint_version': 3.0,
  *     'optimizer': ..., 'lr_scheduler': ..., 'random_rng_state': ..., ... }
  *
- * All but 'model' may be missing.  One shard speaks for all once they were compared.
+ * All but 'model' may be missing; of several virtual pipeline chunks it is model0, model1 and
+ * so on.  One shard speaks for all once they were compared.
  */
 struct shard_header {
 	const struct value  *args;              /* of the first shard, NULL: none */
-	const struct value **models;            /* 'model' of each shard, a dict */
+	const struct value **models;            /* dicts: [shard * chunk_count + chunk] */
+	size_t               chunk_count;       /* of each shard: 1 without virtual stages */
 	int64_t              iteration;         /* -1: not said */
 	bool                 has_label;
 	enum qkv_layout      layout;            /* by the label, 0 without one */
@@ -23,8 +25,9 @@ struct shard_header {
 
 /*
  * Reads the headers, and compares them with each other and with the grid of ranks.  Lives in
- * `arena` and the shards' own.  ERROR_UNSUPPORTED "toplevel", "pp", "cv"; ERROR_CORRUPT
- * "iteration", "argsdiff", "cvdiff", "extrarank", "swapped"; ERROR_NO_INPUT "missingrank".
+ * `arena` and the shards' own.  ERROR_UNSUPPORTED "toplevel", "cv", and what
+ * argument_refusals_check() refuses; ERROR_CORRUPT "iteration", "argsdiff", "cvdiff", "pp",
+ * "extrarank", "swapped"; ERROR_NO_INPUT "missingrank".
  */
 bool shard_header_read(const struct shards *shards, struct arena *arena,
 	struct shard_header *header, struct error *err);

@@ -122,6 +122,15 @@ add_file(struct shards *shards, const char *path, struct byte_stream **stream,
 	return shard_grid_check(shards, err);
 }
 
+/* The file itself is the shard: there is nothing to choose. */
+static bool
+refuse_iteration(const struct shards_options *options, struct error *err)
+{
+	return options->iteration == NULL || error_set(err, ERROR_USAGE, "usage",
+		"--iteration %s: only a folder or a zip can hold several iterations",
+		options->iteration);
+}
+
 static bool
 add_zip(struct shards *shards, const char *path, struct byte_stream **stream,
 	const struct shards_options *options, struct decision_log *log, struct error *err)
@@ -133,7 +142,7 @@ add_zip(struct shards *shards, const char *path, struct byte_stream **stream,
 		return false;
 	switch (identify_zip(archive, err)) {
 	case ZIP_IDENTITY_TORCH:
-		done = byte_stream_seek(*stream, 0, err)
+		done = refuse_iteration(options, err) && byte_stream_seek(*stream, 0, err)
 		    && add_file(shards, path, stream, err);
 		break;
 	case ZIP_IDENTITY_DOWNLOAD:
@@ -168,7 +177,7 @@ open_file(struct shards *shards, const char *path, const struct shards_options *
 		done = add_zip(shards, path, &stream, options, log, err);
 		break;
 	case IDENTITY_TORCH_LEGACY:
-		done = add_file(shards, path, &stream, err);
+		done = refuse_iteration(options, err) && add_file(shards, path, &stream, err);
 		break;
 	case IDENTITY_SAFETENSORS:
 		refuse_safetensors(err);

@@ -87,12 +87,33 @@ settle(struct arguments *arguments, uint64_t size, const char *source, const cha
 	note_trimmed(arguments, whose, log);
 }
 
+/*
+ * --vocab-size of a run goes with the NullTokenizer.  Up to core_v0.17.0 it adds a token for
+ * the end of documents, later that is one of them; a row too many is harmless.  0: no word.
+ */
+static bool
+null_tokenizer_size(const struct value *args, uint64_t rows, uint64_t *size, struct error *err)
+{
+	const struct value *type = argument_find(args, "tokenizer_type");
+	bool                found;
+
+	if (!value_is_text(type, "NullTokenizer"))
+		return true;
+	if (!argument_whole(args, "vocab_size", size, &found, err))
+		return false;
+	if (!found || *size == 0 || *size > rows)
+		*size = 0;
+	else if (*size < rows)
+		++*size;
+	return true;
+}
+
 /* Nothing was said: what the checkpoint, a tokenizer or the padding rule tell. */
 static bool
 decide_alone(struct arguments *arguments, const struct value *args, uint64_t tokenizer_size,
 	bool follows, struct decision_log *log, struct error *err)
 {
-	uint64_t rows = arguments->padded_vocabulary, original = 0;
+	uint64_t rows = arguments->padded_vocabulary, original = 0, null_size = 0;
 	bool     found;
 
 	if (!argument_whole(args, "orig_vocab_size", &original, &found, err))
@@ -100,10 +121,15 @@ decide_alone(struct arguments *arguments, const struct value *args, uint64_t tok
 	if (found && (original == 0 || original > rows))
 		return error_set(err, ERROR_CORRUPT, "vocabpad", "args.orig_vocab_size=%" PRIu64
 			" but the embedding has %" PRIu64 " rows", original, rows);
+	if (!null_tokenizer_size(args, rows, &null_size, err))
+		return false;
 	if (found) {
 		settle(arguments, original, "args.orig_vocab_size", "args.orig_vocab_size", log);
 	} else if (tokenizer_size > 0 && tokenizer_size <= rows) {
 		settle(arguments, tokenizer_size, "tokenizer", "the tokenizer's size", log);
+	} else if (null_size > 0) {
+		settle(arguments, null_size, "args.vocab_size", "args.vocab_size of a NullTokenizer",
+			log);
 	} else if (follows) {
 		settle(arguments, VOCABULARY_GPT2,
 			rows == VOCABULARY_GPT2 ? "tensor shape" : "GPT-2 tokenizer",
@@ -120,19 +146,27 @@ bool
 vocabulary_decide(struct arguments *arguments, const struct value *args,
 	const struct model_options *options, struct decision_log *log, struct error *err)
 {
-	uint64_t number = 0;
+	uint64_t number = 0, wanted = options->given != NULL ? options->given->vocabulary : 0;
 	bool     given, follows;
+	bool     is_padded = options->vocabulary != NULL
+	    && strcmp(options->vocabulary, "padded") == 0;
 
 	if (!read_option(options, arguments->padded_vocabulary, &given, &number, err)
 	    || !follows_gpt2_rule(arguments, args, &follows, err))
 		return false;
-	if (given)
+	if (!given && !is_padded && wanted > 0) {
+		if (wanted > arguments->padded_vocabulary)
+			return error_set(err, ERROR_CORRUPT, "confconflict", "--config says vocab_size %"
+				PRIu64 ", but the embedding has %" PRIu64 " rows", wanted,
+				arguments->padded_vocabulary);
+		settle(arguments, wanted, "config", "--config", log);
+	} else if (given)
 		settle(arguments, number, "option", "--vocab-size", log);
-	else if (options->vocabulary != NULL && strcmp(options->vocabulary, "padded") == 0)
+	else if (is_padded)
 		settle(arguments, arguments->padded_vocabulary, "option", "", log);
 	else if (!decide_alone(arguments, args, options->tokenizer_size, follows, log, err))
 		return false;
 	arguments->is_gpt2_vocabulary = arguments->vocabulary == VOCABULARY_GPT2
-	    && (given || follows);
+	    && (given || wanted > 0 || follows);
 	return true;
 }

@@ -7,7 +7,8 @@
 
 /*
  * How many rows of the embedding are tokens and how many are padding, in this order: the
- * option, args.orig_vocab_size, the tokenizer that was found, GPT-2's size where the rows
+ * option, a given config, args.orig_vocab_size, the tokenizer that was found, the size that
+ * args give a NullTokenizer, GPT-2's size where the rows
  * are just what Megatron-LM pads it to, else all rows.
  *
  * Megatron-LM pads to the next multiple of make_vocab_size_divisible_by (128) times the

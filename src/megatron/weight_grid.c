@@ -2,6 +2,8 @@
 
 #include "base/checked.h"
 #include "base/text.h"
+#include "megatron/argument_refusals.h"
+#include "megatron/argument_value.h"
 #include "megatron/shard_grid.h"
 
 #include <inttypes.h>
@@ -27,7 +29,7 @@ static const enum size whole_shapes[ROLE_COUNT][2] = {
 	[ROLE_MLP_DOWN_BIAS]              = { SIZE_HIDDEN },
 	[ROLE_FINAL_NORM_WEIGHT]          = { SIZE_HIDDEN },
 	[ROLE_FINAL_NORM_BIAS]            = { SIZE_HIDDEN },
-	[ROLE_HEAD_COPY]                  = { SIZE_VOCABULARY, SIZE_HIDDEN },
+	[ROLE_OUTPUT_LAYER]               = { SIZE_VOCABULARY, SIZE_HIDDEN },
 };
 
 size_t
@@ -80,31 +82,72 @@ weight_grid_size(const struct weight_grid *grid, enum model_role role, unsigned 
 	return 1;
 }
 
-/* ---- cells ------------------------------------------------------------------------------ */
+bool
+weight_grid_has_output(const struct weight_grid *grid)
+{
+	return grid->cells[0][grid->slot_count - 1].path != NULL;
+}
+
+/* ---- layers ----------------------------------------------------------------------------- */
+
+/* Stage `stage` of the model's order is this shard's, for a tensor rank, and its chunk. */
+static size_t
+stage_shard(const struct weight_grid *grid, size_t stage, size_t tensor_rank)
+{
+	return stage % grid->shards->pipeline_size * grid->shards->tensor_size + tensor_rank;
+}
+
+static size_t
+stage_chunk(const struct weight_grid *grid, size_t stage)
+{
+	return stage / grid->shards->pipeline_size;
+}
+
+static const struct weight_names *
+stage_names(const struct weight_grid *grid, const struct weight_grid_parts *parts, size_t stage,
+	size_t tensor_rank)
+{
+	return &parts->names[stage_shard(grid, stage, tensor_rank) * parts->chunk_count
+	    + stage_chunk(grid, stage)];
+}
+
+/* The stage that holds a layer. */
+static size_t
+layer_stage(const struct weight_grid *grid, uint64_t layer)
+{
+	size_t stage = 0;
+
+	while (stage + 1 < grid->stage_count && grid->first_layers[stage + 1] <= layer)
+		stage++;
+	return stage;
+}
 
 static bool
-miss(enum model_role role, unsigned layer, struct error *err)
+miss(enum model_role role, uint64_t layer, uint64_t in_model, struct error *err)
 {
 	const struct role_facts *facts = &dialect_roles[role];
 
-	if (facts->per_layer)
-		return error_set(err, ERROR_CORRUPT, "missingkey", "layers.%u has no %s", layer,
+	if (!facts->per_layer)
+		return error_set(err, ERROR_CORRUPT, "missingkey", "the model has no %s",
 			facts->name);
-	return error_set(err, ERROR_CORRUPT, "missingkey", "the model has no %s", facts->name);
+	if (layer != in_model)
+		return error_set(err, ERROR_CORRUPT, "missingkey", "layers.%" PRIu64 " (of the "
+			"model %" PRIu64 ") has no %s", layer, in_model, facts->name);
+	return error_set(err, ERROR_CORRUPT, "missingkey", "layers.%" PRIu64 " has no %s", layer,
+		facts->name);
 }
 
-/* Layers from 0 to the highest that any shard names. */
+/* Layers from 0 to the highest that is named. */
 static uint64_t
-count_layers(const struct weight_names *names, size_t shard_count)
+count_layers(const struct weight_names *names)
 {
 	uint64_t layers = 0;
-	size_t   shard, index;
+	size_t   index;
 
-	for (shard = 0; shard < shard_count; shard++)
-		for (index = 0; index < names[shard].count; index++)
-			if (dialect_roles[names[shard].items[index].role].per_layer
-			    && names[shard].items[index].layer >= layers)
-				layers = (uint64_t)names[shard].items[index].layer + 1;
+	for (index = 0; index < names->count; index++)
+		if (dialect_roles[names->items[index].role].per_layer
+		    && names->items[index].layer >= layers)
+			layers = (uint64_t)names->items[index].layer + 1;
 	return layers;
 }
 
@@ -117,7 +160,7 @@ check_layer_gap(const struct weight_names *names, uint64_t layers, struct arena 
 	bool  *is_there;
 	size_t index, room = names->count + 1;
 
-	if (layers > 0 && layers <= names->count)
+	if (layers <= names->count)
 		return true;
 	if ((is_there = arena_take(arena, room, sizeof *is_there)) == NULL)
 		return error_no_memory(err, room);
@@ -127,25 +170,86 @@ check_layer_gap(const struct weight_names *names, uint64_t layers, struct arena 
 			is_there[names->items[index].layer] = true;
 	for (index = 0; is_there[index]; index++)
 		;
-	return miss(ROLE_INPUT_NORM_WEIGHT, (unsigned)index, err);
+	return miss(ROLE_INPUT_NORM_WEIGHT, index, index, err);
+}
+
+/* Numbers the layers of all stages. */
+static bool
+count_stages(struct weight_grid *grid, const struct weight_grid_parts *parts,
+	struct arena *arena, struct error *err)
+{
+	size_t stage, rank;
+
+	grid->stage_count = grid->shards->pipeline_size * parts->chunk_count;
+	grid->first_layers = arena_take(arena, grid->stage_count + 1, sizeof *grid->first_layers);
+	if (grid->first_layers == NULL)
+		return error_no_memory(err, grid->stage_count * sizeof *grid->first_layers);
+	for (stage = 0; stage < grid->stage_count; stage++) {
+		uint64_t most = 0;
+
+		for (rank = 0; rank < grid->shards->tensor_size; rank++) {
+			const struct weight_names *names = stage_names(grid, parts, stage, rank);
+			uint64_t                   layers = count_layers(names);
+
+			if (!check_layer_gap(names, layers, arena, err))
+				return shards_blame(grid->shards, stage_shard(grid, stage, rank),
+					err);
+			most = layers > most ? layers : most;
+		}
+		grid->first_layers[stage + 1] = grid->first_layers[stage] + most;
+	}
+	grid->shapes.layers = grid->first_layers[grid->stage_count];
+	if (grid->shapes.layers > 0)
+		return true;
+	miss(ROLE_INPUT_NORM_WEIGHT, 0, 0, err);
+	return shards_blame(grid->shards, 0, err);
+}
+
+/* ---- cells ------------------------------------------------------------------------------ */
+
+/* Where a tensor goes: its cell, or a new copy where it repeats what the first stage has. */
+static struct weight_cell *
+find_cell(struct weight_grid *grid, const struct weight_name *name, size_t stage, size_t rank)
+{
+	uint64_t layer = dialect_roles[name->role].per_layer
+	    ? grid->first_layers[stage] + name->layer : 0;
+	bool     is_embedding = name->role <= ROLE_POSITION_EMBEDDING;
+
+	if (name->role != ROLE_HEAD_COPY && !(is_embedding && stage > 0))
+		return &grid->cells[rank][weight_grid_slot(grid->shapes.layers, name->role,
+			(unsigned)layer)];
+	grid->copies[grid->copy_count] = (struct weight_copy){
+		.slot = is_embedding ? name->role : ROLE_WORD_EMBEDDING,
+		.tensor_rank = (unsigned)rank,
+	};
+	return &grid->copies[grid->copy_count++].cell;
 }
 
 static bool
-fill_cells(struct weight_grid *grid, size_t shard, const struct weight_names *names,
+fill_cells(struct weight_grid *grid, const struct weight_names *names, size_t stage, size_t rank,
 	struct error *err)
 {
+	size_t                   shard = stage_shard(grid, stage, rank), index;
 	const struct torch_file *torch = grid->shards->items[shard].torch;
-	size_t                   index;
+	bool                     is_copied[ROLE_COUNT] = { false };
 
 	for (index = 0; index < names->count; index++) {
 		const struct weight_name *name = &names->items[index];
-		size_t slot = weight_grid_slot(grid->shapes.layers, name->role, name->layer);
-		struct weight_cell *cell = &grid->cells[shard][slot];
+		size_t                    copies = grid->copy_count;
+		struct weight_cell       *cell = find_cell(grid, name, stage, rank);
 
-		if (cell->path != NULL)
+		if (grid->copy_count > copies && is_copied[name->role])
 			return error_set(err, ERROR_CORRUPT, "collision",
 				"two tensors under 'model' are %s", name->path);
+		is_copied[name->role] |= grid->copy_count > copies;
+		if (cell->path != NULL && cell->shard == shard)
+			return error_set(err, ERROR_CORRUPT, "collision",
+				"two tensors under 'model' are %s", name->path);
+		if (cell->path != NULL)
+			return error_set(err, ERROR_CORRUPT, "collision", "%s has %s too",
+				grid->shards->items[cell->shard].name, name->path);
 		cell->path = name->path;
+		cell->shard = shard;
 		if (!torch_file_tensor(torch, name->node, &cell->view, err))
 			return error_in_tensor(err, name->path);
 		if (!dtype_is_weight(cell->view.dtype)) {
@@ -158,19 +262,103 @@ fill_cells(struct weight_grid *grid, size_t shard, const struct weight_names *na
 	return true;
 }
 
-static bool
-check_complete(const struct weight_grid *grid, size_t shard, struct error *err)
+/* Room for the copies: no more than names that can be some. */
+static size_t
+count_copies(const struct weight_grid *grid, const struct weight_grid_parts *parts)
 {
-	size_t          slot;
+	size_t of, index, count = 0;
+
+	for (of = 0; of < grid->shards->count * parts->chunk_count; of++)
+		for (index = 0; index < parts->names[of].count; index++)
+			count += parts->names[of].items[index].role == ROLE_HEAD_COPY
+			    || parts->names[of].items[index].role <= ROLE_POSITION_EMBEDDING;
+	return count;
+}
+
+static bool
+fill_grid(struct weight_grid *grid, const struct weight_grid_parts *parts, struct arena *arena,
+	struct error *err)
+{
+	size_t rank, stage, copies = count_copies(grid, parts);
+
+	grid->slot_count = weight_grid_slot(grid->shapes.layers, ROLE_OUTPUT_LAYER, 0) + 1;
+	grid->cells = arena_take(arena, grid->shards->tensor_size, sizeof *grid->cells);
+	grid->copies = arena_take(arena, copies + 1, sizeof *grid->copies);
+	if (grid->cells == NULL || grid->copies == NULL)
+		return error_no_memory(err, copies * sizeof *grid->copies);
+	for (rank = 0; rank < grid->shards->tensor_size; rank++) {
+		grid->cells[rank] = arena_take(arena, grid->slot_count, sizeof **grid->cells);
+		if (grid->cells[rank] == NULL)
+			return error_no_memory(err, grid->slot_count * sizeof **grid->cells);
+		for (stage = 0; stage < grid->stage_count; stage++)
+			if (!fill_cells(grid, stage_names(grid, parts, stage, rank), stage, rank,
+			        err))
+				return shards_blame(grid->shards,
+					stage_shard(grid, stage, rank), err);
+	}
+	return true;
+}
+
+/* ---- what is missing -------------------------------------------------------------------- */
+
+/* Linear biases that no layer has, where the arguments say that there are none. */
+static void
+find_lacking(struct weight_grid *grid, bool may_lack_biases)
+{
+	size_t          rank, slot;
+	enum model_role role;
+	unsigned        layer;
+
+	for (slot = 0; slot < ROLE_COUNT; slot++)
+		grid->lacks[slot] = may_lack_biases
+		    && dialect_is_linear_bias((enum model_role)slot);
+	for (rank = 0; rank < grid->shards->tensor_size; rank++) {
+		for (slot = 0; slot < grid->slot_count; slot++) {
+			weight_grid_role(grid->shapes.layers, slot, &role, &layer);
+			if (grid->cells[rank][slot].path != NULL)
+				grid->lacks[role] = false;
+		}
+	}
+}
+
+/* The first stage lacks its embedding: perhaps another one has it. */
+static bool
+miss_embedding(const struct weight_grid *grid, enum model_role role, struct error *err)
+{
+	size_t index;
+
+	for (index = 0; index < grid->copy_count; index++) {
+		const struct weight_cell *cell = &grid->copies[index].cell;
+
+		if (grid->copies[index].slot == (size_t)role
+		    && text_has_suffix(cell->path, dialect_roles[role].name))
+			return error_set(err, ERROR_CORRUPT, "missingkey", "the first pipeline "
+				"stage has no %s, but %s has one: were stages swapped?",
+				dialect_roles[role].name, grid->shards->items[cell->shard].name);
+	}
+	return miss(role, 0, 0, err);
+}
+
+static bool
+check_complete(const struct weight_grid *grid, size_t rank, struct error *err)
+{
+	size_t          slot, stage;
 	enum model_role role;
 	unsigned        layer;
 
 	for (slot = 0; slot < grid->slot_count; slot++) {
-		if (grid->cells[shard][slot].path != NULL)
-			continue;
 		weight_grid_role(grid->shapes.layers, slot, &role, &layer);
-		if (role != ROLE_HEAD_COPY)
-			return miss(role, layer, err);
+		if (grid->cells[rank][slot].path != NULL || grid->lacks[role]
+		    || (role == ROLE_OUTPUT_LAYER && !weight_grid_has_output(grid)))
+			continue;
+		stage = dialect_roles[role].per_layer ? layer_stage(grid, layer)
+		    : role <= ROLE_POSITION_EMBEDDING ? 0 : grid->stage_count - 1;
+		if (role <= ROLE_POSITION_EMBEDDING)
+			miss_embedding(grid, role, err);
+		else
+			miss(role, dialect_roles[role].per_layer
+				? layer - grid->first_layers[stage] : 0, layer, err);
+		return shards_blame(grid->shards, stage_shard(grid, stage, rank), err);
 	}
 	return true;
 }
@@ -196,7 +384,7 @@ check_cut(const struct weight_grid *grid, const struct weight_cell *qkv,
 	const struct weight_cell *dense, struct error *err)
 {
 	uint64_t hidden = grid->shapes.hidden, columns = dense->view.shape[1], ranks;
-	char     have[128];
+	char     have[128], missing[SHARD_GRID_NAME_SIZE];
 
 	if (columns == 0 || hidden % columns != 0)
 		return true;
@@ -208,13 +396,15 @@ check_cut(const struct weight_grid *grid, const struct weight_cell *qkv,
 		return error_set(err, ERROR_CORRUPT, "extrarank",
 			"%u shards, but the tensors are cut for %" PRIu64, grid->shapes.tensor_size,
 			ranks);
-	error_set(err, ERROR_NO_INPUT, "missingrank", "shard mp_rank_%02u is missing (found %s; "
-		"the tensors are cut for %" PRIu64 " ranks)", grid->shapes.tensor_size, have, ranks);
+	error_set(err, ERROR_NO_INPUT, "missingrank", "shard %s is missing (found %s; "
+		"the tensors are cut for %" PRIu64 " ranks)",
+		shard_grid_name(grid->shapes.tensor_size, 0, grid->shards->pipeline_size > 1,
+			missing), have, ranks);
 	return grid->shards->is_lone ? error_hint(err,
 		"give the folder that holds all mp_rank_* folders") : false;
 }
 
-/* Sizes of the whole model by the first shard. */
+/* Sizes of the whole model by the first tensor rank. */
 static bool
 find_sizes(struct weight_grid *grid, struct error *err)
 {
@@ -243,6 +433,17 @@ find_sizes(struct weight_grid *grid, struct error *err)
 	    || shapes->ffn == 0)
 		return error_set(err, ERROR_CORRUPT, "partshape", "the model has a size of 0");
 	return check_cut(grid, cells[4], cells[5], err);
+}
+
+/* Heads of another width make QKV of other shapes: the reason is told before the effect. */
+static bool
+check_heads(const struct weight_grid *grid, const struct value *args, struct error *err)
+{
+	uint64_t heads = 0;
+	bool     found;
+
+	return argument_whole(args, "num_attention_heads", &heads, &found, err)
+	    && argument_refusals_head_size(args, grid->shapes.hidden, heads, err);
 }
 
 /* The dimension that is cut among the ranks, or the rank of the tensor: none. */
@@ -289,18 +490,14 @@ check_shape(const struct weight_grid *grid, const struct weight_cell *cell,
 	return error_in_tensor(err, cell->path);
 }
 
-/* A shard's cell against the first shard's. */
+/* A rank's cell against another's of the same parameter. */
 static bool
 check_twin(const struct weight_grid *grid, const struct weight_cell *first,
 	const struct weight_cell *cell, struct error *err)
 {
-	const char *first_name = grid->shards->items[0].name;
+	const char *first_name = grid->shards->items[first->shard].name;
 	char        ours[128], theirs[128];
 
-	if (first->path == NULL) {
-		error_set(err, ERROR_CORRUPT, "missingkey", "%s has no such tensor", first_name);
-		return error_in_tensor(err, cell->path);
-	}
 	if (cell->view.rank != first->view.rank || memcmp(cell->view.shape, first->view.shape,
 	        cell->view.rank * sizeof *cell->view.shape) != 0) {
 		error_set(err, ERROR_CORRUPT, "partshape", "shape %s, but %s has %s",
@@ -317,60 +514,79 @@ check_twin(const struct weight_grid *grid, const struct weight_cell *first,
 }
 
 static bool
-check_cells(const struct weight_grid *grid, size_t shard, struct error *err)
+check_cells(const struct weight_grid *grid, size_t rank, struct error *err)
 {
 	size_t          slot;
 	enum model_role role;
 	unsigned        layer;
 
 	for (slot = 0; slot < grid->slot_count; slot++) {
-		const struct weight_cell *cell = &grid->cells[shard][slot];
+		const struct weight_cell *cell = &grid->cells[rank][slot];
+		const struct weight_cell *first = &grid->cells[0][slot];
 
 		weight_grid_role(grid->shapes.layers, slot, &role, &layer);
-		if (cell->path == NULL && grid->cells[0][slot].path != NULL)
-			return miss(role, layer, err);
 		if (cell->path == NULL)
 			continue;
-		if (shard > 0 && !check_twin(grid, &grid->cells[0][slot], cell, err))
-			return false;
-		if (!check_shape(grid, cell, role, err))
-			return false;
+		if (first->path == NULL) {
+			error_set(err, ERROR_CORRUPT, "missingkey", "tensor rank 0 has no such tensor");
+			error_in_tensor(err, cell->path);
+			return shards_blame(grid->shards, cell->shard, err);
+		}
+		if ((rank > 0 && !check_twin(grid, first, cell, err))
+		    || !check_shape(grid, cell, role, err))
+			return shards_blame(grid->shards, cell->shard, err);
 	}
 	return true;
 }
 
+/* A copy is of what it repeats, and all tensor ranks have as many. */
 static bool
-build_shard(struct weight_grid *grid, size_t shard, const struct weight_names *names,
-	struct arena *arena, struct error *err)
+check_copies(const struct weight_grid *grid, struct error *err)
 {
-	if (!check_layer_gap(&names[shard], grid->shapes.layers, arena, err))
-		return false;
-	grid->cells[shard] = arena_take(arena, grid->slot_count, sizeof **grid->cells);
-	if (grid->cells[shard] == NULL)
-		return error_no_memory(err, grid->slot_count * sizeof **grid->cells);
-	return fill_cells(grid, shard, &names[shard], err) && check_complete(grid, shard, err);
+	size_t index, other;
+
+	for (index = 0; index < grid->copy_count; index++) {
+		const struct weight_copy *copy = &grid->copies[index];
+		size_t                    twins = 0;
+
+		if (!check_twin(grid, &grid->cells[copy->tensor_rank][copy->slot], &copy->cell, err))
+			return shards_blame(grid->shards, copy->cell.shard, err);
+		for (other = 0; other < grid->copy_count; other++)
+			twins += strcmp(grid->copies[other].cell.path, copy->cell.path) == 0
+			    && grid->shards->items[grid->copies[other].cell.shard].pipeline_rank
+			       == grid->shards->items[copy->cell.shard].pipeline_rank;
+		if (twins % grid->shards->tensor_size != 0) {
+			error_set(err, ERROR_CORRUPT, "missingkey",
+				"not every tensor rank of the stage has it");
+			error_in_tensor(err, copy->cell.path);
+			return shards_blame(grid->shards, copy->cell.shard, err);
+		}
+	}
+	return true;
 }
 
 bool
 weight_grid_build(struct weight_grid *grid, const struct shards *shards,
-	const struct weight_names *names, struct arena *arena, struct error *err)
+	const struct weight_grid_parts *parts, struct arena *arena, struct error *err)
 {
-	size_t shard;
+	size_t rank;
 
 	memset(grid, 0, sizeof *grid);
 	grid->shards = shards;
 	grid->shapes.tensor_size = shards->tensor_size;
-	grid->shapes.layers = count_layers(names, shards->count);
-	grid->slot_count = weight_grid_slot(grid->shapes.layers, ROLE_HEAD_COPY, 0) + 1;
-	if ((grid->cells = arena_take(arena, shards->count, sizeof *grid->cells)) == NULL)
-		return error_no_memory(err, shards->count * sizeof *grid->cells);
-	for (shard = 0; shard < shards->count; shard++)
-		if (!build_shard(grid, shard, names, arena, err))
-			return shards_blame(shards, shard, err);
-	if (!find_sizes(grid, err))
+	grid->shapes.pipeline_size = shards->pipeline_size;
+	grid->shapes.dialect = parts->dialect;
+	if (!count_stages(grid, parts, arena, err) || !fill_grid(grid, parts, arena, err))
+		return false;
+	find_lacking(grid, arguments_lack_biases(parts->args));
+	for (rank = 0; rank < shards->tensor_size; rank++)
+		if (!check_complete(grid, rank, err))
+			return false;
+	grid->shapes.has_output = weight_grid_has_output(grid);
+	if (!find_sizes(grid, err) || !check_heads(grid, parts->args, err))
 		return shards_blame(shards, 0, err);
-	for (shard = 0; shard < shards->count; shard++)
-		if (!check_cells(grid, shard, err))
-			return shards_blame(shards, shard, err);
-	return true;
+	for (rank = 0; rank < shards->tensor_size; rank++)
+		if (!check_cells(grid, rank, err))
+			return false;
+	return check_copies(grid, err);
 }

@@ -8,6 +8,9 @@
 #define MAX_PATH   512
 #define MAX_LEAVES 200000
 
+/* Layers that predict further tokens, beside the model; GPT-2 has none. */
+#define PREDICTION_HEAD "mtp."
+
 /* A dict that is being walked, and the path that its keys follow. */
 struct level {
 	const struct value *dict;
@@ -119,6 +122,10 @@ step(struct walk *walk, struct error *err)
 		return true;
 	if (node->kind == VALUE_DICT)
 		return enter(walk, node, strlen(walk->path), err);
+	if (text_has_prefix(without_wrappers(walk->path), PREDICTION_HEAD)) {
+		walk->names->prediction_heads++;
+		return true;
+	}
 	return add_leaf(walk, node, err);
 }
 
@@ -138,18 +145,19 @@ weight_names_collect(const struct value *model, struct arena *arena,
 }
 
 enum dialect
-weight_names_dialect(const struct weight_names *names)
+weight_names_dialect(const struct weight_names *names, size_t count)
 {
-	size_t          index, known, most = 0;
+	size_t          index, known, most = 0, of;
 	enum dialect    best = DIALECT_FLAT_2019;
 	enum model_role role;
 	unsigned        dialect, layer;
 
 	for (dialect = 0; dialect < DIALECT_COUNT; dialect++) {
 		known = 0;
-		for (index = 0; index < names->count; index++)
-			known += dialect_match((enum dialect)dialect, names->items[index].path,
-				&role, &layer);
+		for (of = 0; of < count; of++)
+			for (index = 0; index < names[of].count; index++)
+				known += dialect_match((enum dialect)dialect,
+					names[of].items[index].path, &role, &layer);
 		if (known > most) {
 			most = known;
 			best = (enum dialect)dialect;
@@ -175,6 +183,18 @@ refuse_names(const char *const *paths, size_t count, struct error *err)
 }
 
 static bool
+refuse_stranger(const struct dialect_stranger *stranger, const char *const *paths, size_t count,
+	struct error *err)
+{
+	size_t index = 0;
+
+	while (index + 1 < count && strstr(paths[index], stranger->mark) == NULL)
+		index++;
+	return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2: unknown name %s under "
+		"'model'", stranger->what, paths[index]);
+}
+
+static bool
 refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *arena,
 	struct error *err)
 {
@@ -188,9 +208,7 @@ refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *a
 		if (!names->items[index].is_known)
 			paths[count++] = names->items[index].path;
 	if ((stranger = dialect_stranger(paths, count)) != NULL)
-		return error_set(err, ERROR_UNSUPPORTED, stranger->slug, "%s, %s", stranger->what,
-			strcmp(stranger->slug, "dialect") == 0 ? "which is not supported yet"
-			: "not a GPT-2");
+		return refuse_stranger(stranger, paths, count, err);
 	return refuse_names(paths, count, err);
 }
 

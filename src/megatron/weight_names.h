@@ -17,20 +17,22 @@ struct weight_name {
 struct weight_names {
 	struct weight_name *items;
 	size_t              count, room;
+	size_t              prediction_heads;   /* names under "mtp.", left out */
 };
 
 /*
- * All leaves under `model`, in the order of the file; "_extra_state" entries are left out.
+ * All leaves under `model`, in the order of the file; "_extra_state" entries and heads
+ * for multi-token prediction are left out.
  * Nothing is looked into but dicts.  ERROR_UNSAFE "hash": a dict has a key twice.
  */
 bool weight_names_collect(const struct value *model, struct arena *arena,
 	struct weight_names *names, struct error *err);
 
-/* The dialect that knows the most of the names. */
-enum dialect weight_names_dialect(const struct weight_names *names);
+/* The dialect that knows the most of the names of all shards and chunks. */
+enum dialect weight_names_dialect(const struct weight_names *names, size_t count);
 
 /* Gives each its role.  Unknown names are ERROR_UNSUPPORTED: what they show the model to be
- * ("arch", "dialect"), else "extrakey" with the names; so is a known name of no tensor. */
+ * ("arch"), else "extrakey" with the names; so is a known name of no tensor. */
 bool weight_names_match(struct weight_names *names, enum dialect dialect,
 	const struct torch_file *torch, struct arena *arena, struct error *err);
 

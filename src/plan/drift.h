@@ -14,8 +14,6 @@ struct drift {
 	size_t   shard;                 /* of the first replica that differs */
 };
 
-/* The value of one element of a weight. */
-double drift_value(enum dtype dtype, const unsigned char *element);
 /* Adds what differs between `count` elements. */
 void   drift_add(struct drift *drift, enum dtype dtype, const unsigned char *used,
 	const unsigned char *replica, size_t count, size_t shard);

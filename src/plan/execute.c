@@ -448,7 +448,8 @@ execute_result_fini(struct execute_result *result)
 }
 
 uint64_t
-execute_memory_bound(void)
+execute_memory_bound(const struct plan *plan)
 {
-	return (READ_SLABS + INFLATE_SLABS) * (uint64_t)SLAB_BYTES + SCATTER_BYTES;
+	return (READ_SLABS + INFLATE_SLABS) * (uint64_t)SLAB_BYTES + SCATTER_BYTES
+		+ plan_gathered_bytes(plan);
 }

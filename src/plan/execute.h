@@ -41,6 +41,6 @@ bool execute_plan(const struct shards *shards, const struct plan *plan, int fd,
 void execute_result_fini(struct execute_result *result);
 
 /* Bytes of the buffers that a run takes at most, beside the tables of plan and model. */
-uint64_t execute_memory_bound(void);
+uint64_t execute_memory_bound(const struct plan *plan);
 
 #endif

@@ -125,6 +125,13 @@ output_file_write(struct output_file *file, size_t tensor, uint64_t offset, cons
 }
 
 bool
+output_file_place(const struct output_file *file, size_t tensor, uint64_t offset,
+	const void *bytes, size_t count, struct error *err)
+{
+	return write_at(file->fd, file->plan->tensors[tensor].offset + offset, bytes, count, err);
+}
+
+bool
 output_file_read(const struct output_file *file, size_t tensor, uint64_t offset, void *to,
 	size_t count, struct error *err)
 {

@@ -20,7 +20,10 @@ struct output_file *output_file_open(int fd, const struct plan *plan, struct err
 /* `count` bytes of a tensor, `offset` from its start; each byte is written once. */
 bool output_file_write(struct output_file *file, size_t tensor, uint64_t offset,
 	const void *bytes, size_t count, struct error *err);
-/* Bytes of a tensor that have been written, for comparing. */
+/* Puts bytes where others will be written, to be read and compared when these come. */
+bool output_file_place(const struct output_file *file, size_t tensor, uint64_t offset,
+	const void *bytes, size_t count, struct error *err);
+/* Bytes of a tensor that have been written or placed, for comparing. */
 bool output_file_read(const struct output_file *file, size_t tensor, uint64_t offset,
 	void *to, size_t count, struct error *err);
 /* Nothing more will be written: a reader that waits for more gives up. */

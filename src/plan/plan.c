@@ -36,6 +36,7 @@ static const struct part_rule {
 	{ GPT2_MLP_C_PROJ_BIAS,        ROLE_MLP_DOWN_BIAS,               KEEP      },
 	{ GPT2_LN_F_WEIGHT,            ROLE_FINAL_NORM_WEIGHT,           KEEP      },
 	{ GPT2_LN_F_BIAS,              ROLE_FINAL_NORM_BIAS,             KEEP      },
+	{ GPT2_LM_HEAD,                ROLE_OUTPUT_LAYER,                TRIM_ROWS },
 };
 
 static const struct part_rule *
@@ -214,16 +215,18 @@ plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements)
 struct builder {
 	struct plan        *plan;
 	const struct model *model;
+	struct plan_options options;
 	struct strided_copy *boxes;     /* of the tensor at hand, by slice, before normalising */
 };
 
 static bool
-add_copy(struct builder *builder, size_t tensor, enum copy_action action,
+add_copy(struct builder *builder, size_t tensor, enum copy_action action, size_t piece,
 	const struct model_slice *slice, const struct strided_copy *box, struct error *err)
 {
 	struct plan_copy *copy = &builder->plan->copies[builder->plan->copy_count++];
 
-	*copy = (struct plan_copy){ *box, action, slice->shard, slice->view.storage, tensor };
+	*copy = (struct plan_copy){ *box, action, slice->shard, slice->view.storage, tensor,
+		piece };
 	builder->plan->replica_count += action == COPY_COMPARE;
 	if (!strided_copy_normalise(&copy->box)) {
 		error_set(err, ERROR_UNSUPPORTED, "stride",
@@ -231,6 +234,14 @@ add_copy(struct builder *builder, size_t tensor, enum copy_action action,
 		return error_in_tensor(err, builder->plan->tensors[tensor].name);
 	}
 	return true;
+}
+
+/* All of a tensor at once. */
+static struct strided_copy
+fill_box(const struct plan_tensor *target)
+{
+	return (struct strided_copy){ .dims = 1, .target_stride = { 1 },
+		.extent = { target->bytes / dtype_size(target->dtype) } };
 }
 
 /* The slices and replicas that make one tensor, and the proof that they do. */
@@ -241,12 +252,15 @@ add_copies(struct builder *builder, size_t tensor, struct error *err)
 	const struct model_parameter *whole = &builder->model->parameters[target->parameter];
 	const struct part_rule       *rule = rule_of(whole->role);
 	struct strided_copy           box;
-	size_t                        boxes = 0;
+	size_t                        boxes = 0, piece = builder->plan->piece_count;
 
+	builder->plan->piece_count += whole->slice_count;
+	if (target->is_zeros)
+		builder->boxes[boxes++] = fill_box(target);
 	for (size_t i = 0; i < whole->slice_count; i++) {
 		if (!slice_to_box(builder->model, whole, rule, &whole->slices[i].view, i, &box))
 			continue;
-		if (!add_copy(builder, tensor, COPY_WRITE, &whole->slices[i], &box, err))
+		if (!add_copy(builder, tensor, COPY_WRITE, piece + i, &whole->slices[i], &box, err))
 			return false;
 		builder->boxes[boxes++] = box;
 	}
@@ -255,7 +269,8 @@ add_copies(struct builder *builder, size_t tensor, struct error *err)
 
 		if (slice_to_box(builder->model, whole, rule, &replica->piece.view, replica->slice,
 			&box)
-		    && !add_copy(builder, tensor, COPY_COMPARE, &replica->piece, &box, err))
+		    && !add_copy(builder, tensor, COPY_COMPARE, piece + replica->slice,
+			&replica->piece, &box, err))
 			return false;
 	}
 	if (!plan_covers(builder->boxes, boxes, target->bytes / dtype_size(target->dtype))) {
@@ -277,6 +292,9 @@ compare_copies(const void *a, const void *b)
 		return x->storage < y->storage ? -1 : 1;
 	if (x->box.source_offset != y->box.source_offset)
 		return x->box.source_offset < y->box.source_offset ? -1 : 1;
+	/* Of two that lie in one place, what is used comes before what repeats it. */
+	if (x->action != y->action)
+		return x->action < y->action ? -1 : 1;
 	return x->tensor < y->tensor ? -1 : x->tensor > y->tensor;
 }
 
@@ -286,7 +304,7 @@ target_sizes(const struct model *model)
 	const struct arguments *arguments = &model->arguments;
 
 	return (struct gpt2_sizes){ arguments->layers, arguments->hidden, arguments->ffn,
-		arguments->positions, arguments->vocabulary };
+		arguments->positions, arguments->vocabulary, arguments->is_untied };
 }
 
 /* Names, shapes and dtypes of the target, laid out in the order of the file. */
@@ -321,6 +339,23 @@ lay_out_tensors(struct builder *builder, struct safetensors_tensor *file_tensors
 		&plan->file_bytes, err);
 }
 
+/* What is done to a tensor beside copying. */
+static void
+decide_finish(struct builder *builder, struct plan_tensor *tensor)
+{
+	const struct model_parameter *from = &builder->model->parameters[tensor->parameter];
+	bool is_norm_weight = from->role == ROLE_INPUT_NORM_WEIGHT
+		|| from->role == ROLE_POST_ATTENTION_NORM_WEIGHT
+		|| from->role == ROLE_FINAL_NORM_WEIGHT;
+
+	tensor->is_zeros = from->slice_count == 0;
+	builder->plan->zero_count += tensor->is_zeros;
+	tensor->plus_one = is_norm_weight && builder->model->arguments.norms_less_one;
+	tensor->copies = 1 + from->replica_count;
+	tensor->is_mean = builder->options.mean_of_replicas && from->replica_count > 0
+		&& dialect_roles[from->role].join == JOIN_REPLICATED;
+}
+
 /* Laying out has sorted the tensors: find again what each one comes from. */
 static bool
 take_layout(struct builder *builder, const struct safetensors_tensor *file_tensors,
@@ -351,6 +386,7 @@ take_layout(struct builder *builder, const struct safetensors_tensor *file_tenso
 			plan->tensors[t].parameter = (size_t)(model_find(builder->model,
 				part_rules[tensor.part].role, tensor.layer)
 				- builder->model->parameters);
+			decide_finish(builder, &plan->tensors[t]);
 			found++;
 		}
 	}
@@ -427,9 +463,12 @@ build(struct builder *builder, struct error *err)
 }
 
 struct plan *
-plan_build(const struct model *model, struct error *err)
+plan_build(const struct model *model, const struct plan_options *options, struct error *err)
 {
 	struct builder builder = { .model = model };
+
+	if (options != NULL)
+		builder.options = *options;
 
 	if ((builder.plan = calloc(1, sizeof *builder.plan)) == NULL) {
 		error_no_memory(err, sizeof *builder.plan);
@@ -441,6 +480,28 @@ plan_build(const struct model *model, struct error *err)
 		return NULL;
 	}
 	return builder.plan;
+}
+
+bool
+plan_is_gathered(const struct plan_tensor *tensor)
+{
+	return tensor->plus_one || tensor->is_mean;
+}
+
+uint64_t
+plan_gathered_bytes(const struct plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < plan->tensor_count; i++) {
+		const struct plan_tensor *tensor = &plan->tensors[i];
+
+		if (plan_is_gathered(tensor))
+			sum += tensor->bytes;
+		if (tensor->is_mean)
+			sum += tensor->bytes / dtype_size(tensor->dtype) * sizeof(double);
+	}
+	return sum;
 }
 
 size_t

@@ -17,6 +17,7 @@ struct plan_copy {
 	enum copy_action    action;
 	size_t              shard, storage;     /* where the source lies */
 	size_t              tensor;             /* index of the target */
+	size_t              piece;              /* number of the slice that it is, or repeats */
 };
 
 /* A tensor of the output, in the order in which they lie in the file. */
@@ -27,6 +28,14 @@ struct plan_tensor {
 	uint64_t   shape[2];
 	uint64_t   offset, bytes;       /* in the file, header included */
 	size_t     parameter;           /* of the model, that it comes from */
+	bool       is_zeros;            /* the model does without it: a linear bias */
+	bool       plus_one;            /* norm weights that are stored less 1 */
+	bool       is_mean;             /* of all ranks' copies, not the first one's */
+	size_t     copies;              /* how many these are */
+};
+
+struct plan_options {
+	bool mean_of_replicas;          /* --replicas mean */
 };
 
 /*
@@ -39,6 +48,8 @@ struct plan {
 	struct plan_copy   *copies;             /* by shard, storage, source offset */
 	size_t              copy_count;
 	size_t              replica_count;      /* of these, COPY_COMPARE */
+	size_t              piece_count;        /* slices, numbered through all tensors */
+	size_t              zero_count;         /* tensors that are zeros */
 	struct text         header;             /* of model.safetensors */
 	uint64_t            file_bytes;
 	uint64_t            weight_bytes, parameter_count;
@@ -48,10 +59,15 @@ struct plan {
 
 /*
  * Pure: no I/O.  The plan is proved before it is returned: every element of every target is
- * written exactly once, and every slice and replica of the model is used.  A plan that fails
+ * written exactly once, be it copied or filled, and every slice and replica of the model is used.  A plan that fails
  * its proof is ERROR_INTERNAL; a view whose elements overlap is ERROR_UNSUPPORTED.
  */
-struct plan *plan_build(const struct model *model, struct error *err);
+struct plan *plan_build(const struct model *model, const struct plan_options *options,
+	struct error *err);
+/* Is a tensor held in memory until all of it came, to be finished there? */
+bool plan_is_gathered(const struct plan_tensor *tensor);
+/* Bytes that this takes at most. */
+uint64_t plan_gathered_bytes(const struct plan *plan);
 /* The copies of one storage: [*first, *first + return value) of plan->copies. */
 size_t plan_copies_of(const struct plan *plan, size_t shard, size_t storage, size_t *first);
 void plan_close(struct plan *plan);             /* NULL is fine */

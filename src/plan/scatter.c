@@ -1,5 +1,7 @@
 #include "plan/scatter.h"
 
+#include "plan/element.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,38 +18,33 @@ struct panel {
 	unsigned char          *image;          /* kept for the next panel */
 };
 
+/* How much of a slice came, in elements of its own order. */
+struct piece {
+	uint64_t written;
+	uint64_t early;                 /* of a replica that came before it, and is in its place */
+	size_t   early_shard;
+};
+
+/* A tensor that is finished in memory. */
+struct gathered {
+	unsigned char *elements;        /* NULL: it is not */
+	double        *sums;            /* of all copies, for their mean; NULL: none is wanted */
+};
+
 struct scatter {
 	const struct plan  *plan;
 	struct output_file *file;
 	size_t              panel_bytes;
 	struct drift       *drifts;             /* by tensor */
+	struct gathered    *gathered;           /* by tensor */
+	uint64_t           *left;               /* by tensor: elements that are still to come */
+	uint64_t           *compared;           /* by copy: elements of a replica that came */
+	struct piece       *pieces;
 	uint64_t            elements_done, elements_planned;
 	struct panel        panels[PANEL_COUNT];
 	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with */
 	size_t              shard, storage, first_copy, copy_count;     /* the last looked up */
 };
-
-struct scatter *
-scatter_open(const struct plan *plan, struct output_file *file, size_t panel_bytes,
-	struct error *err)
-{
-	struct scatter *scatter = calloc(1, sizeof *scatter);
-
-	if (scatter != NULL)
-		scatter->drifts = calloc(plan->tensor_count, sizeof *scatter->drifts);
-	if (scatter == NULL || scatter->drifts == NULL) {
-		scatter_close(scatter);
-		error_no_memory(err, plan->tensor_count * sizeof *scatter->drifts);
-		return NULL;
-	}
-	scatter->plan = plan;
-	scatter->file = file;
-	scatter->panel_bytes = panel_bytes;
-	scatter->shard = SIZE_MAX;
-	for (size_t i = 0; i < plan->copy_count; i++)
-		scatter->elements_planned += strided_copy_count(&plan->copies[i].box);
-	return scatter;
-}
 
 static enum dtype
 copy_dtype(const struct scatter *scatter, const struct plan_copy *copy)
@@ -58,18 +55,50 @@ copy_dtype(const struct scatter *scatter, const struct plan_copy *copy)
 /* ---- to the target ---------------------------------------------------------------- */
 
 static bool
-compare_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset,
+target_write(struct scatter *scatter, size_t tensor, uint64_t offset,
 	const unsigned char *bytes, size_t count, struct error *err)
 {
-	enum dtype dtype = copy_dtype(scatter, copy);
+	if (scatter->gathered[tensor].elements == NULL)
+		return output_file_write(scatter->file, tensor, offset, bytes, count, err);
+	memcpy(scatter->gathered[tensor].elements + offset, bytes, count);
+	return true;
+}
+
+/* What is not the target's yet, but stands in its place. */
+static bool
+target_place(struct scatter *scatter, size_t tensor, uint64_t offset,
+	const unsigned char *bytes, size_t count, struct error *err)
+{
+	if (scatter->gathered[tensor].elements == NULL)
+		return output_file_place(scatter->file, tensor, offset, bytes, count, err);
+	memcpy(scatter->gathered[tensor].elements + offset, bytes, count);
+	return true;
+}
+
+static bool
+target_read(struct scatter *scatter, size_t tensor, uint64_t offset, unsigned char *to,
+	size_t count, struct error *err)
+{
+	if (scatter->gathered[tensor].elements == NULL)
+		return output_file_read(scatter->file, tensor, offset, to, count, err);
+	memcpy(to, scatter->gathered[tensor].elements + offset, count);
+	return true;
+}
+
+/* Bytes that came against those that stand in their place; the difference is `shard`'s. */
+static bool
+compare_run(struct scatter *scatter, size_t tensor, uint64_t offset, const unsigned char *bytes,
+	size_t count, size_t shard, struct error *err)
+{
+	enum dtype dtype = scatter->plan->tensors[tensor].dtype;
 
 	while (count > 0) {
 		size_t step = count < COMPARE_BYTES ? count : COMPARE_BYTES;
 
-		if (!output_file_read(scatter->file, copy->tensor, offset, scatter->used, step, err))
+		if (!target_read(scatter, tensor, offset, scatter->used, step, err))
 			return false;
-		drift_add(&scatter->drifts[copy->tensor], dtype, scatter->used, bytes,
-			step / dtype_size(dtype), copy->shard);
+		drift_add(&scatter->drifts[tensor], dtype, scatter->used, bytes,
+			step / dtype_size(dtype), shard);
 		bytes += step;
 		offset += step;
 		count -= step;
@@ -77,18 +106,91 @@ compare_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t offs
 	return true;
 }
 
+/*
+ * A replica is compared with its slice.  Where that comes later, in a zip that has its shards
+ * or storages in another order, the replica takes its place until it comes.
+ */
+static bool
+put_replica(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset,
+	const unsigned char *bytes, uint64_t count, struct error *err)
+{
+	struct piece *piece = &scatter->pieces[copy->piece];
+	uint64_t     *came = &scatter->compared[copy - scatter->plan->copies];
+	size_t        size = dtype_size(copy_dtype(scatter, copy));
+
+	*came += count;
+	if (*came <= piece->written || *came <= piece->early)
+		return compare_run(scatter, copy->tensor, offset, bytes, count * size, copy->shard,
+			err);
+	piece->early = *came;
+	piece->early_shard = copy->shard;
+	return target_place(scatter, copy->tensor, offset, bytes, count * size, err);
+}
+
+static bool
+put_slice(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset,
+	const unsigned char *bytes, uint64_t count, struct error *err)
+{
+	struct piece *piece = &scatter->pieces[copy->piece];
+	size_t        size = dtype_size(copy_dtype(scatter, copy));
+
+	piece->written += count;
+	if (piece->early >= piece->written
+	    && !compare_run(scatter, copy->tensor, offset, bytes, count * size,
+		piece->early_shard, err))
+		return false;
+	return target_write(scatter, copy->tensor, offset, bytes, count * size, err);
+}
+
+/* All copies of a gathered tensor came: what it is in the end goes to the file. */
+static bool
+finish_gathered(struct scatter *scatter, size_t tensor, struct error *err)
+{
+	const struct plan_tensor *target = &scatter->plan->tensors[tensor];
+	struct gathered          *gathered = &scatter->gathered[tensor];
+	size_t                    size = dtype_size(target->dtype);
+	uint64_t                  count = target->bytes / size;
+	bool                      done;
+
+	for (uint64_t i = 0; i < count; i++) {
+		unsigned char *element = gathered->elements + i * size;
+		double         value = element_value(target->dtype, element);
+
+		if (target->is_mean)
+			value = gathered->sums[i] / (double)target->copies;
+		if (target->plus_one)
+			element_put_plus_one(target->dtype, value, element);
+		else
+			element_put(target->dtype, value, element);
+	}
+	done = output_file_write(scatter->file, tensor, 0, gathered->elements, target->bytes, err);
+	free(gathered->elements);
+	free(gathered->sums);
+	*gathered = (struct gathered){ NULL, NULL };
+	return done;
+}
+
 /* `count` elements that lie side by side in the target, from its element `target` on. */
 static bool
 put_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t target,
 	const unsigned char *bytes, uint64_t count, struct error *err)
 {
-	size_t size = dtype_size(copy_dtype(scatter, copy));
+	enum dtype dtype = copy_dtype(scatter, copy);
+	size_t     size = dtype_size(dtype);
+	double    *sums = scatter->gathered[copy->tensor].sums;
+	bool       done;
 
+	for (uint64_t i = 0; i < count && sums != NULL; i++)
+		sums[target + i] += element_value(dtype, bytes + i * size);
+	done = copy->action == COPY_COMPARE
+		? put_replica(scatter, copy, target * size, bytes, count, err)
+		: put_slice(scatter, copy, target * size, bytes, count, err);
 	scatter->elements_done += count;
-	if (copy->action == COPY_COMPARE)
-		return compare_run(scatter, copy, target * size, bytes, count * size, err);
-	return output_file_write(scatter->file, copy->tensor, target * size, bytes, count * size,
-		err);
+	scatter->left[copy->tensor] -= count;
+	if (!done || scatter->left[copy->tensor] > 0
+	    || scatter->gathered[copy->tensor].elements == NULL)
+		return done;
+	return finish_gathered(scatter, copy->tensor, err);
 }
 
 static bool
@@ -286,6 +388,90 @@ scatter_bytes(struct scatter *scatter, size_t shard, size_t storage, uint64_t by
 	return true;
 }
 
+/* ---- the whole -------------------------------------------------------------------- */
+
+/* Linear biases that the model does without. */
+static bool
+fill_zeros(struct scatter *scatter, struct error *err)
+{
+	for (size_t i = 0; i < scatter->plan->tensor_count; i++) {
+		const struct plan_tensor *tensor = &scatter->plan->tensors[i];
+
+		for (uint64_t at = 0; tensor->is_zeros && at < tensor->bytes;) {
+			uint64_t left = tensor->bytes - at;
+			size_t   step = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
+
+			if (!output_file_write(scatter->file, i, at, scatter->used, step, err))
+				return error_in_tensor(err, tensor->name);
+			at += step;
+		}
+	}
+	return true;
+}
+
+static bool
+open_gathered(struct scatter *scatter, struct error *err)
+{
+	for (size_t i = 0; i < scatter->plan->tensor_count; i++) {
+		const struct plan_tensor *tensor = &scatter->plan->tensors[i];
+		struct gathered          *gathered = &scatter->gathered[i];
+
+		if (!plan_is_gathered(tensor))
+			continue;
+		gathered->elements = malloc(tensor->bytes);
+		if (tensor->is_mean)
+			gathered->sums = calloc(tensor->bytes / dtype_size(tensor->dtype),
+				sizeof *gathered->sums);
+		if (gathered->elements == NULL || (tensor->is_mean && gathered->sums == NULL))
+			return error_no_memory(err, tensor->bytes);
+	}
+	return true;
+}
+
+static bool
+open_tables(struct scatter *scatter, struct error *err)
+{
+	const struct plan *plan = scatter->plan;
+
+	scatter->drifts = calloc(plan->tensor_count, sizeof *scatter->drifts);
+	scatter->gathered = calloc(plan->tensor_count, sizeof *scatter->gathered);
+	scatter->left = calloc(plan->tensor_count, sizeof *scatter->left);
+	scatter->compared = calloc(plan->copy_count + 1, sizeof *scatter->compared);
+	scatter->pieces = calloc(plan->piece_count + 1, sizeof *scatter->pieces);
+	if (scatter->drifts == NULL || scatter->gathered == NULL || scatter->left == NULL
+	    || scatter->compared == NULL || scatter->pieces == NULL)
+		return error_no_memory(err, plan->copy_count * sizeof *scatter->compared);
+	for (size_t i = 0; i < plan->copy_count; i++) {
+		uint64_t count = strided_copy_count(&plan->copies[i].box);
+
+		scatter->left[plan->copies[i].tensor] += count;
+		scatter->elements_planned += count;
+	}
+	return true;
+}
+
+struct scatter *
+scatter_open(const struct plan *plan, struct output_file *file, size_t panel_bytes,
+	struct error *err)
+{
+	struct scatter *scatter = calloc(1, sizeof *scatter);
+
+	if (scatter == NULL) {
+		error_no_memory(err, sizeof *scatter);
+		return NULL;
+	}
+	scatter->plan = plan;
+	scatter->file = file;
+	scatter->panel_bytes = panel_bytes;
+	scatter->shard = SIZE_MAX;
+	if (!open_tables(scatter, err) || !open_gathered(scatter, err)
+	    || !fill_zeros(scatter, err)) {
+		scatter_close(scatter);
+		return NULL;
+	}
+	return scatter;
+}
+
 bool
 scatter_finish(struct scatter *scatter, struct error *err)
 {
@@ -309,6 +495,14 @@ scatter_close(struct scatter *scatter)
 		return;
 	for (unsigned i = 0; i < PANEL_COUNT; i++)
 		free(scatter->panels[i].image);
+	for (size_t i = 0; scatter->gathered != NULL && i < scatter->plan->tensor_count; i++) {
+		free(scatter->gathered[i].elements);
+		free(scatter->gathered[i].sums);
+	}
+	free(scatter->gathered);
+	free(scatter->pieces);
+	free(scatter->compared);
+	free(scatter->left);
 	free(scatter->drifts);
 	free(scatter);
 }

@@ -11,7 +11,9 @@
  * reordered is gathered in a panel: an image, in target order, of as many of the source's
  * rows as fit, written when it is full.  Two panels can be open at a time (views that
  * interleave in one storage); where a third would be needed, pieces are written as small as
- * they come.  So memory depends on none of the model's sizes.
+ * they come.  So memory depends on none of the model's sizes.  Tensors that are gathered, all
+ * of them small, are kept until their last copy came, and finished then.  Zeros are written
+ * when it opens.
  */
 struct scatter;
 

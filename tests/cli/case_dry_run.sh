@@ -7,6 +7,6 @@ cp "$FIXTURES/good-ngc-mini.zip" model.zip
 ls -A
 "$MEGATRON2HF" convert --dry-run --json model.zip -o out --num-attention-heads 2 |
 	sed -e 's/"free_bytes": [0-9]*/"free_bytes": SPACE/' \
-		-e 's/"memory_bytes": [0-9]*/"memory_bytes": BOUND/' | tail -n 7
+		-e 's/"memory_bytes": [0-9]*/"memory_bytes": BOUND/' | tail -n 8
 "$MEGATRON2HF" convert -n model.zip -o out
 echo "status $?"

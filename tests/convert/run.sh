@@ -44,7 +44,7 @@ convert() {     # extra options
 	rm -rf "$temp/case"
 	mkdir "$temp/case"
 	while read -r option; do
-		set -- "$@" "$option"
+		[ -z "$option" ] || set -- "$@" "$option"
 	done <<-END
 	$("$digests" get "$expected" options)
 	END
@@ -54,6 +54,14 @@ convert() {     # extra options
 
 is_only() {     # is this all that $temp/case holds?
 	[ "$(ls -A "$temp/case")" = "$1" ]
+}
+
+# Texts that standard error must have, whatever the case of their letters.
+is_said() {
+	"$digests" get "$expected" says >"$temp/says"
+	while read -r words; do
+		grep -qiF -e "$words" "$temp/stderr" || return 1
+	done <"$temp/says"
 }
 
 check_good() {
@@ -66,6 +74,8 @@ check_good() {
 		fail "stdout is not the path of the directory" "$temp/stdout"
 	elif ! is_only out; then
 		fail "something is left beside the directory"
+	elif ! is_said; then
+		fail "does not say $(tr '\n' ' ' <"$temp/says")" "$temp/stderr"
 	elif ! "$digests" compare "$expected" "$temp/case/out" >"$temp/log" 2>&1; then
 		fail "not what the truth says" "$temp/log"
 	elif ! (cd "$temp/case/out" && sha256sum --strict -c SHA256SUMS) >"$temp/log" 2>&1; then
@@ -79,7 +89,7 @@ check_good() {
 
 # The first fixture of a truth sets the bytes for all others.
 check_same() {
-	first=$temp/same/${truth##*/}
+	first=$temp/same$(cd "${expected%/*}/$(dirname "$truth")" && pwd)/${truth##*/}
 	if [ ! -d "$first" ]; then
 		mkdir -p "$first"
 		for name in model.safetensors config.json generation_config.json; do
@@ -117,6 +127,8 @@ check_bad() {
 		fail "one line of error is expected" "$temp/stderr"
 	elif [ -s "$temp/stdout" ]; then
 		fail "something on stdout" "$temp/stdout"
+	elif ! is_said; then
+		fail "does not say $(tr '\n' ' ' <"$temp/says")" "$temp/stderr"
 	elif ! is_only "" || [ -e canary ]; then
 		fail "something is left"
 	else
@@ -136,7 +148,7 @@ check_bad() {
 	fi
 }
 
-for expected in fixtures/*.expected.json fixtures/ngc/*.expected.json; do
+for expected in fixtures/*.expected.json fixtures/ngc/*.expected.json fixtures/eras/*.expected.json; do
 	fixture=${expected%.expected.json}
 	source=$("$digests" get "$expected" source)
 	source=${source:+${fixture%/*}/$source}

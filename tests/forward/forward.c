@@ -5,8 +5,11 @@
  *     forward DIR TOKENS.json LOGITS.npy        exit status 0: within the tolerance
  *
  * x = wte[token] + wpe[place]
- * each layer:  x += c_proj(attention(c_attn(ln_1(x)));  x += c_proj(gelu(c_fc(ln_2(x))))
- * logits = ln_f(x) wte^T                weights are [in, out]: y = x W + b
+ * each layer:  x += c_proj(attention(c_attn(ln_1(x)));  x += c_proj(act(c_fc(ln_2(x))))
+ * logits = ln_f(x) head^T               weights are [in, out]: y = x W + b
+ *
+ * act is config.json's activation_function; head is lm_head.weight where the file has it, which
+ * must be so if, and only if, tie_word_embeddings is false; else wte.
  */
 #include "convert/weights_reader.h"
 
@@ -22,7 +25,8 @@ struct model {
 	struct weights weights;
 	size_t         layers, wide, heads, inner, positions, vocabulary;
 	double         epsilon;
-	bool           is_tanh;         /* gelu_new, else gelu */
+	double       (*activation)(double x);
+	const char    *head;            /* the name of the table that gives the logits */
 };
 
 __attribute__((noreturn, format(printf, 1, 2))) static void
@@ -169,12 +173,31 @@ attention_block(const struct model *model, unsigned layer, double *x, size_t pla
 }
 
 static double
-gelu(double x, bool is_tanh)
+gelu_tanh(double x)
 {
-	if (is_tanh)
-		return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+	return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+
+static double
+gelu_erf(double x)
+{
 	return 0.5 * x * (1 + erf(x / sqrt(2)));
 }
+
+static double
+squared_relu(double x)
+{
+	return x > 0 ? x * x : 0;
+}
+
+static const struct {
+	const char *name;
+	double    (*function)(double x);
+} activations[] = {
+	{ "gelu_new", gelu_tanh    },
+	{ "gelu",     gelu_erf     },
+	{ "relu2",    squared_relu },
+};
 
 static void
 mlp_block(const struct model *model, unsigned layer, double *x, size_t places)
@@ -187,7 +210,7 @@ mlp_block(const struct model *model, unsigned layer, double *x, size_t places)
 	y = normed(model, name, x, places);
 	add_linear(model, "mlp.c_fc", layer, y, places, model->wide, model->inner, inner);
 	for (i = 0; i < places * model->inner; i++)
-		inner[i] = gelu(inner[i], model->is_tanh);
+		inner[i] = model->activation(inner[i]);
 	add_linear(model, "mlp.c_proj", layer, inner, places, model->inner, model->wide, x);
 	free(y);
 	free(inner);
@@ -199,6 +222,7 @@ forward(const struct model *model, const size_t *tokens, size_t places)
 {
 	size_t   wide = model->wide, place, token, i;
 	double  *words = load(model, model->vocabulary, wide, "transformer.wte.weight");
+	double  *head = load(model, model->vocabulary, wide, "%s", model->head);
 	double  *table = load(model, model->positions, wide, "transformer.wpe.weight");
 	double  *x = numbers(places * wide), *y, *logits = numbers(places * model->vocabulary);
 	unsigned layer;
@@ -216,8 +240,9 @@ forward(const struct model *model, const size_t *tokens, size_t places)
 		for (token = 0; token < model->vocabulary; token++)
 			for (i = 0; i < wide; i++)
 				logits[place * model->vocabulary + token] +=
-				    y[place * wide + i] * words[token * wide + i];
+				    y[place * wide + i] * head[token * wide + i];
 	free(words);
+	free(head);
 	free(table);
 	free(x);
 	free(y);
@@ -232,6 +257,34 @@ config_count(const cJSON *config, const char *key)
 	if (!cJSON_IsNumber(item) || item->valuedouble < 1)
 		fail("config.json: no %s", key);
 	return (size_t)item->valuedouble;
+}
+
+static void
+find_activation(struct model *model, const cJSON *config)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, "activation_function");
+	size_t       i;
+
+	for (i = 0; cJSON_IsString(item) && i < sizeof activations / sizeof *activations; i++)
+		if (strcmp(item->valuestring, activations[i].name) == 0) {
+			model->activation = activations[i].function;
+			return;
+		}
+	fail("config.json: unknown activation_function");
+}
+
+/* The embedding, unless the model has an output layer of its own. */
+static void
+find_head(struct model *model, const cJSON *config)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(config, "tie_word_embeddings");
+	bool         is_tied = !cJSON_IsFalse(item);
+	bool         is_there = cJSON_GetObjectItemCaseSensitive(model->weights.header,
+	    "lm_head.weight") != NULL;
+
+	if (is_tied == is_there)
+		fail("config.json: tie_word_embeddings and the weights disagree");
+	model->head = is_tied ? "transformer.wte.weight" : "lm_head.weight";
 }
 
 static void
@@ -255,15 +308,12 @@ open_model(struct model *model, const char *folder)
 	if (!cJSON_IsNumber(item))
 		fail("config.json: no layer_norm_epsilon");
 	model->epsilon = item->valuedouble;
-	item = cJSON_GetObjectItemCaseSensitive(config, "activation_function");
-	if (!cJSON_IsString(item) || (strcmp(item->valuestring, "gelu_new") != 0 &&
-	    strcmp(item->valuestring, "gelu") != 0))
-		fail("config.json: unknown activation_function");
-	model->is_tanh = strcmp(item->valuestring, "gelu_new") == 0;
-	cJSON_Delete(config);
+	find_activation(model, config);
 	snprintf(path, sizeof path, "%s/model.safetensors", folder);
 	if (!weights_open(&model->weights, path))
 		exit(2);
+	find_head(model, config);
+	cJSON_Delete(config);
 }
 
 /* The float32 values of a NumPy 1.0 file, "\x93NUMPY", 1, 0, uint16 length, a Python dict,

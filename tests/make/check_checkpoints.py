@@ -13,12 +13,16 @@ import io
 import json
 import math
 import os
+import re
 import sys
 import zipfile
 from collections import OrderedDict
 
 import numpy as np
 import torch
+
+sys.dont_write_bytecode = True
+import saving_eras              # for the classes that args hold
 
 TOLERANCE = 2e-4
 
@@ -29,6 +33,14 @@ def gelu_tanh(x):
 
 def gelu_erf(x):
     return 0.5 * x * (1 + torch.erf(torch.from_numpy(x / math.sqrt(2))).numpy())
+
+
+def relu_squared(x):
+    return np.maximum(x, 0) ** 2
+
+
+ACTIVATIONS = dict(gelu_new=gelu_tanh, gelu_tanh=gelu_tanh, gelu=gelu_erf, gelu_erf=gelu_erf,
+                   relu2=relu_squared)
 
 
 def norm(x, weight, bias, epsilon=1e-5):
@@ -49,20 +61,22 @@ def attend(query, key, value):
 def gpt2_logits(truth, tokens, gelu):
     t = {name: tensor.double().numpy() for name, tensor in truth.tensors.items()}
     h, dim = truth.hidden, truth.hidden // truth.heads
+    epsilon = getattr(truth, "epsilon", 1e-5)
     x = t["transformer.wte.weight"][tokens] + t["transformer.wpe.weight"][:len(tokens)]
     heads = lambda y: y.reshape(len(tokens), truth.heads, dim).transpose(1, 0, 2)
     for i in range(truth.layers):
         get = lambda name: t["transformer.h.%d.%s" % (i, name)]
-        y = norm(x, get("ln_1.weight"), get("ln_1.bias"))
+        y = norm(x, get("ln_1.weight"), get("ln_1.bias"), epsilon)
         y = y @ get("attn.c_attn.weight") + get("attn.c_attn.bias")
         y = attend(*(heads(y[:, j * h:(j + 1) * h]) for j in range(3)))
         y = y.transpose(1, 0, 2).reshape(len(tokens), h)
         x = x + y @ get("attn.c_proj.weight") + get("attn.c_proj.bias")
-        y = norm(x, get("ln_2.weight"), get("ln_2.bias"))
+        y = norm(x, get("ln_2.weight"), get("ln_2.bias"), epsilon)
         y = gelu(y @ get("mlp.c_fc.weight") + get("mlp.c_fc.bias"))
         x = x + y @ get("mlp.c_proj.weight") + get("mlp.c_proj.bias")
-    x = norm(x, t["transformer.ln_f.weight"], t["transformer.ln_f.bias"])
-    return x @ t["transformer.wte.weight"].T
+    x = norm(x, t["transformer.ln_f.weight"], t["transformer.ln_f.bias"],
+             epsilon)
+    return x @ t.get("lm_head.weight", t["transformer.wte.weight"]).T
 
 
 # ---- Megatron -----------------------------------------------------------------------------
@@ -79,51 +93,100 @@ def split_qkv(mixed, layout, heads, dim):
     return [part.transpose(1, 0, 2) for part in parts]
 
 
-def plain(state):
-    """Parameters of a state by their names within language_model, whichever dialect."""
-    model = state["model"]
+# Later names, one after the other, to those of 2019.
+RENAMED = [(re.compile(pattern), name) for pattern, name in (
+    (r"^.*\b(layers\.|word_embeddings\.|position_embeddings\.|final_|output_layer\.)", r"\1"),
+    (r"\bself_attention\.(layernorm_qkv|linear_qkv)\.layer_norm_", "input_layernorm."),
+    (r"\b(layernorm_mlp|mlp\.linear_fc1)\.layer_norm_", "post_attention_layernorm."),
+    (r"\bpre_mlp_layernorm", "post_attention_layernorm"),
+    (r"(input|attention|final)_norm\.", r"\1_layernorm."),
+    (r"\bself_attention\.", "attention."),
+    (r"\b(layernorm_qkv|linear_qkv)\b", "query_key_value"),
+    (r"\b(proj|linear_proj)\b", "dense"),
+    (r"\blayernorm_mlp\.fc1_|\bmlp\.linear_fc1\.", "mlp.dense_h_to_4h."),
+    (r"\blayernorm_mlp\.fc2_|\bmlp\.linear_fc2\.", "mlp.dense_4h_to_h."))]
+
+
+def name_2019(name):
+    for pattern, other in RENAMED:
+        name = pattern.sub(other, name)
+    return name
+
+
+def each_entry(table, path=""):
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from each_entry(value, path + name + ".")
+        else:
+            yield path + name, value
+
+
+def plain(model):
+    """The parameters of a model by the names of 2019, whichever dialect."""
     flat = {}
-    if "language_model" in model:
-        language_model = model["language_model"]
-        for part, table in language_model.get("embedding", {}).items():
-            flat.update({part + "." + name: value for name, value in table.items()})
-        flat.update(language_model["transformer"])
-    else:
-        flat = {name.replace("transformer.", "", 1): value for name, value in model.items()}
-    return {name: value.detach().double().numpy() for name, value in flat.items()}
+    for name, value in each_entry(model):
+        if not name.endswith("_extra_state") and not re.match(
+                r"(.*\.)?(mtp|word_embeddings_for_head)\.", name):
+            flat[name_2019(name)] = value.detach().double().numpy()
+    return flat
 
 
-def megatron_logits(grid, heads, layout, tokens, gelu):
+class Settings:
+    """What a forward pass needs beside the weights."""
+
+    def __init__(self, heads, layout, activation, epsilon=1e-5, zero_centered=False):
+        self.heads, self.layout, self.gelu = heads, layout, ACTIVATIONS[activation]
+        self.epsilon, self.zero_centered = epsilon, zero_centered
+
+    def norm(self, x, rank, name):
+        return norm(x, rank[name + ".weight"] + (1 if self.zero_centered else 0),
+                    rank[name + ".bias"], self.epsilon)
+
+
+def megatron_layer(x, ranks, number, settings):
+    """Every rank computes its heads and its part of the MLP; the parts are added up."""
+    size, places, dim = len(ranks), len(x), x.shape[-1] // settings.heads
+    at = "layers.%d." % number
+    bias = lambda rank, name: rank.get(at + name + ".bias", 0)
+    y = settings.norm(x, ranks[0], at + "input_layernorm")
+    total = 0
+    for rank in ranks:
+        mixed = (y @ rank[at + "attention.query_key_value.weight"].T
+                 + bias(rank, "attention.query_key_value"))
+        context = attend(*split_qkv(mixed, settings.layout, settings.heads // size, dim))
+        context = context.transpose(1, 0, 2).reshape(places, -1)
+        total = total + context @ rank[at + "attention.dense.weight"].T
+    x = x + total + bias(ranks[0], "attention.dense")
+    y = settings.norm(x, ranks[0], at + "post_attention_layernorm")
+    total = 0
+    for rank in ranks:
+        inner = settings.gelu(y @ rank[at + "mlp.dense_h_to_4h.weight"].T
+                              + bias(rank, "mlp.dense_h_to_4h"))
+        total = total + inner @ rank[at + "mlp.dense_4h_to_h.weight"].T
+    return x + total + bias(ranks[0], "mlp.dense_4h_to_h")
+
+
+def in_order(grid):
+    """The chunks of grid[stage][rank] as a token passes them: lists of ranks' parameters."""
+    chunks = sorted((name for name in grid[0][0] if re.fullmatch(r"model\d*", name)),
+                    key=lambda name: int(name[5:] or 0))
+    return [[plain(state[chunk]) for state in stage] for chunk in chunks for stage in grid]
+
+
+def megatron_logits(grid, settings, tokens):
     """grid[stage][rank]: a state."""
-    stages = [[plain(state) for state in stage] for stage in grid]
-    size = len(stages[0])
-    words = np.concatenate([rank["word_embeddings.weight"] for rank in stages[0]])
-    x = words[tokens] + stages[0][0]["position_embeddings.weight"][:len(tokens)]
-    dim = x.shape[-1] // heads
-    for ranks in stages:
-        layers = len({name.split(".")[1] for name in ranks[0] if name.startswith("layers.")})
-        for number in range(layers):
-            get = lambda rank, name: rank["layers.%d.%s" % (number, name)]
-            y = norm(x, get(ranks[0], "input_layernorm.weight"),
-                     get(ranks[0], "input_layernorm.bias"))
-            total = 0
-            for rank in ranks:
-                mixed = (y @ get(rank, "attention.query_key_value.weight").T
-                         + get(rank, "attention.query_key_value.bias"))
-                context = attend(*split_qkv(mixed, layout, heads // size, dim))
-                context = context.transpose(1, 0, 2).reshape(len(tokens), -1)
-                total = total + context @ get(rank, "attention.dense.weight").T
-            x = x + total + get(ranks[0], "attention.dense.bias")
-            y = norm(x, get(ranks[0], "post_attention_layernorm.weight"),
-                     get(ranks[0], "post_attention_layernorm.bias"))
-            total = 0
-            for rank in ranks:
-                inner = gelu(y @ get(rank, "mlp.dense_h_to_4h.weight").T
-                             + get(rank, "mlp.dense_h_to_4h.bias"))
-                total = total + inner @ get(rank, "mlp.dense_4h_to_h.weight").T
-            x = x + total + get(ranks[0], "mlp.dense_4h_to_h.bias")
-    x = norm(x, stages[-1][0]["final_layernorm.weight"], stages[-1][0]["final_layernorm.bias"])
-    return x @ words.T
+    parts = in_order(grid)
+    words = np.concatenate([rank["word_embeddings.weight"] for rank in parts[0]])
+    x = words[tokens] + parts[0][0]["position_embeddings.weight"][:len(tokens)]
+    for ranks in parts:
+        for number in range(len({name.split(".")[1] for name in ranks[0]
+                                 if name.startswith("layers.")})):
+            x = megatron_layer(x, ranks, number, settings)
+    x = settings.norm(x, parts[-1][0], "final_layernorm")
+    head = words
+    if "output_layer.weight" in parts[-1][0]:
+        head = np.concatenate([rank["output_layer.weight"] for rank in parts[-1]])
+    return x @ head.T
 
 
 def rank_streams(path):
@@ -162,34 +225,50 @@ def layout_of(state):
     return 0 if version == 0 else 1 if version == 1 else 2
 
 
+TOKENS = [5, 17, 80, 99, 0, 33, 33, 64]
+
+
+def check_grid(name, grid, truth, layout):
+    """Does a grid of states compute what its truth computes?  The difference."""
+    tokens = np.array(TOKENS[:truth.positions])
+    settings = Settings(truth.heads, layout, getattr(truth, "activation", "gelu_new"),
+                        getattr(truth, "epsilon", 1e-5), getattr(truth, "zero_centered", False))
+    found = megatron_logits(grid, settings, tokens)
+    expected = gpt2_logits(truth, tokens, settings.gelu)
+    difference = np.abs(found[:, :truth.vocabulary] - expected).max()
+    if not difference < 1e-9:
+        raise SystemExit("%s: logits differ by %g" % (name, difference))
+    return difference
+
+
 def check(path, truth):
     if truth.name == "odd-values":      # all logits are NaN
         return
     grid = load_grid(path)
-    tokens = np.array([5, 17, 80, 99, 0, 33, 33, 64][:truth.positions])
-    found = megatron_logits(grid, truth.heads, layout_of(grid[0][0]), tokens, gelu_tanh)
-    expected = gpt2_logits(truth, tokens, gelu_tanh)
-    difference = np.abs(found[:, :truth.vocabulary] - expected).max()
-    if not difference < 1e-9:
-        raise SystemExit("%s: logits differ by %g" % (path, difference))
-    print("%s: %g of %.3g" % (path, difference, np.abs(expected).max()))
+    print("%s: %g" % (path, check_grid(path, grid, truth, layout_of(grid[0][0]))))
+
+
+def check_sample(folder):
+    """A folder of fixtures/megatron against the logits that NVIDIA's code computed."""
+    with open(os.path.join(folder, "meta.json")) as file:
+        meta = json.load(file)
+    with open(os.path.join(folder, "tokens.json")) as file:
+        tokens = json.load(file)
+    grid = load_grid(os.path.join(folder, "checkpoint"))
+    args = vars(grid[0][0].get("args", object)) if "args" in grid[0][0] else {}
+    settings = Settings(
+        meta["heads"], meta.get("true_qkv_layout", layout_of(grid[0][0])), meta["activation"],
+        args.get("layernorm_epsilon", args.get("norm_epsilon", 1e-5)), meta["layernorm_1p"])
+    for row, logits in zip(tokens, np.load(os.path.join(folder, "logits.npy"))):
+        difference = np.abs(megatron_logits(grid, settings, np.array(row)) - logits).max()
+        print("%s: %g" % (folder, difference))
+        if not difference <= TOLERANCE:
+            raise SystemExit("%s: logits differ by more than %g" % (folder, TOLERANCE))
 
 
 def main():
     for folder in sys.argv[1:]:
-        with open(os.path.join(folder, "meta.json")) as file:
-            meta = json.load(file)
-        with open(os.path.join(folder, "tokens.json")) as file:
-            tokens = json.load(file)
-        grid = load_grid(os.path.join(folder, "checkpoint"))
-        expected = np.load(os.path.join(folder, "logits.npy"))
-        gelu = gelu_tanh if meta["activation"] == "gelu_tanh" else gelu_erf
-        for row, logits in zip(tokens, expected):
-            found = megatron_logits(grid, meta["heads"], layout_of(grid[0][0]), np.array(row), gelu)
-            difference = np.abs(found - logits).max()
-            print("%s: %g" % (folder, difference))
-            if difference > TOLERANCE:
-                raise SystemExit("%s: logits differ by more than %g" % (folder, TOLERANCE))
+        check_sample(folder)
 
 
 if __name__ == "__main__":

@@ -424,6 +424,10 @@ def good_shards(table):
                 content = content["iter_0001000/mp_rank_00/" + MEMBER]
                 name += ".pt"
             table.good(name, "small", content, TRUE_SIZE, text)
+    stages = Run(truth, 2, 3, layout=2)
+    table.good("good-tp2-pp3", "small",
+               rank_files(stages, lambda rank, stage: nested(stages, rank, stage, args_v2_0, 3.0)),
+               TRUE_SIZE, "v2.0, two tensor ranks, three pipeline stages")
     noisy = rank_files(two, with_args(two, args_v1_0))
     noisy["iter_0001000/.DS_Store"] = noisy["iter_0001000/mp_rank_00/train.log"] = b"\0\1\2\n"
     noisy["iter_0001000/mp_rank_00_000/optim.pt"] = save({"step": 1})
@@ -674,10 +678,6 @@ def bad_shards(table):
     table.bad("bad-tracker-text", 4, files, TRUE_SIZE, "the tracker holds no number",
               "tracker")
 
-    stages = Run(truth, 2, 3, layout=2)
-    table.bad("unsupported-tp2-pp3", 4,
-              rank_files(stages, lambda rank, stage: nested(stages, rank, stage, args_v2_0, 3.0)),
-              TRUE_SIZE, "v2.0, two tensor ranks, three pipeline stages", "pp")
     table.bad("unsupported-distributed", 4, OrderedDict([
         (TRACKER, b"1000"), ("iter_0001000/.metadata", b"\x80\x04N."),
         ("iter_0001000/__0_0.distcp", b"\0" * 16),
@@ -718,19 +718,18 @@ def write_fixture(folder, name, content):
     return path
 
 
-def readme_lines(rows):
-    for name, _, _, text, expected in rows:
-        status = expected["status"]
-        shown = " or ".join(map(str, status)) if isinstance(status, list) else str(status)
-        yield "%-36s  %-6s  %s" % (os.path.normpath("ngc/" + name), shown, text)
+def readme_line(name, status, text):
+    shown = " or ".join(map(str, status)) if isinstance(status, list) else str(status)
+    return "%-36s  %-6s  %s" % (os.path.normpath(name), shown, text)
 
 
-def write_readme(path, rows):
+def write_readme(path, begin, lines):
+    """Replace what stands between `begin` and the next end mark."""
     with open(path) as file:
-        head, _, rest = file.read().partition(BEGIN + "\n")
+        head, _, rest = file.read().partition(begin + "\n")
     _, _, tail = rest.partition(END + "\n")
     with open(path, "w") as file:
-        file.write(head + BEGIN + "\n" + "\n".join(readme_lines(rows)) + "\n" + END + "\n" + tail)
+        file.write(head + begin + "\n" + "\n".join(lines) + "\n" + END + "\n" + tail)
 
 
 def main():
@@ -758,7 +757,9 @@ def main():
                 check_checkpoints.check(path, table.truths[
                     os.path.basename(truth)[len("truth-"):-len(".json")]])
         write_json(path + ".expected.json", expected)
-    write_readme(os.path.join(fixtures, "README"), table.rows)
+    write_readme(os.path.join(fixtures, "README"), BEGIN, [
+        readme_line("ngc/" + name, expected["status"], text)
+        for name, _, _, text, expected in table.rows])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ static const struct { uint64_t rows, columns; } shapes[ROLE_COUNT] = {
 	[ROLE_MLP_UP_WEIGHT] = { FFN, HIDDEN }, [ROLE_MLP_UP_BIAS] = { FFN, 0 },
 	[ROLE_MLP_DOWN_WEIGHT] = { HIDDEN, FFN }, [ROLE_MLP_DOWN_BIAS] = { HIDDEN, 0 },
 	[ROLE_FINAL_NORM_WEIGHT] = { HIDDEN, 0 }, [ROLE_FINAL_NORM_BIAS] = { HIDDEN, 0 },
+	[ROLE_OUTPUT_LAYER] = { ROWS, HIDDEN },
 };
 
 /* One parameter, cut as its role says; its storage on every rank has the role's number. */
@@ -36,7 +37,7 @@ make_parameter(enum model_role role)
 	made.replicas = calloc(RANKS, sizeof *made.replicas);
 	for (size_t rank = 0; rank < RANKS; rank++) {
 		struct model_slice slice = { rank, { .storage = role, .dtype = DTYPE_FLOAT32,
-			.rank = made.rank, .shape = { made.shape[0], made.shape[1] } } };
+			.rank = made.rank, .shape = { made.shape[0], made.shape[1] } }, "" };
 
 		if (join == JOIN_ROWS || join == JOIN_QKV)
 			slice.view.shape[0] /= RANKS;
@@ -61,9 +62,8 @@ make_model(struct model *model, enum qkv_layout layout)
 		.vocabulary = WORDS };
 	arena_init(&model->arena, 1 << 20);
 	model->parameters = arena_take(&model->arena, ROLE_COUNT, sizeof *model->parameters);
-	for (unsigned role = 0; role < ROLE_COUNT; role++)
-		if (role != ROLE_HEAD_COPY)
-			model->parameters[model->count++] = make_parameter((enum model_role)role);
+	for (unsigned role = 0; role < ROLE_OUTPUT_LAYER; role++)
+		model->parameters[model->count++] = make_parameter((enum model_role)role);
 }
 
 static inline void

@@ -171,7 +171,7 @@ static const struct row rows[] = {
 	{ .what = "its shapes as decisions", .fields = { "-" }, .shapes = LARGE,
 	  .decisions = { "n_layer=24 (tensor shape)", "n_embd=1024 (tensor shape)",
 	                 "n_inner=4096 (tensor shape)", "n_positions=1024 (tensor shape)" },
-	  .note = "activation gelu_new: assumed, the checkpoint carries no arguments", .is_gpt2 = true },
+	  .note = "activation gelu_new: assumed, the checkpoint carries no arguments (--activation overrides)", .is_gpt2 = true },
 	{ .what = "its defaults", .fields = { "-" }, .shapes = LARGE,
 	  .decisions = { "attn_pdrop=0.1 (default)", "resid_pdrop=0.1 (default)",
 	                 "embd_pdrop=0.1 (default)", "initializer_range=0.02 (default)" }, .is_gpt2 = true },
@@ -210,7 +210,7 @@ static const struct row rows[] = {
 	{ .what = "dropout NaN", .fields = { HEADS, "hidden_dropout=rnan" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "floats" },
 	{ .what = "dropout above 1", .fields = { HEADS, "attention_dropout=r1.5" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "args" },
 
-	{ .what = "args before openai_gelu", .fields = { HEADS }, .shapes = TINY, .decisions = { "activation_function=gelu_new (default)" }, .note = "activation gelu_new: assumed, the checkpoint carries no arguments that name one" },
+	{ .what = "args before openai_gelu", .fields = { HEADS }, .shapes = TINY, .decisions = { "activation_function=gelu_new (default)" }, .note = "activation gelu_new: assumed, the checkpoint carries no arguments that name one (--activation overrides)" },
 	{ .what = "openai", .fields = { HEADS, "openai_gelu=T" }, .shapes = TINY, .decisions = { "activation_function=gelu_new (args.openai_gelu)" } },
 	{ .what = "not openai", .fields = { HEADS, "openai_gelu=F" }, .shapes = TINY, .decisions = { "activation_function=gelu (args.openai_gelu)" } },
 	{ .what = "fusion", .fields = { HEADS, "openai_gelu=F", "bias_gelu_fusion=T" }, .shapes = TINY, .decisions = { "activation_function=gelu_new (args.bias_gelu_fusion)" } },
@@ -258,15 +258,15 @@ static const struct row rows[] = {
 	{ .what = "a group for each", .fields = { HEADS, "group_query_attention=T", "num_query_groups=i4" }, .shapes = TINY },
 	{ .what = "multi-query", .fields = { HEADS, "attention_head_type=smultiquery" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
 	{ .what = "swiglu", .fields = { HEADS, "swiglu=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.swiglu=True" },
-	{ .what = "squared relu", .fields = { HEADS, "squared_relu=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act" },
+	{ .what = "squared relu", .fields = { HEADS, "squared_relu=T" }, .shapes = TINY, .decisions = { "activation_function=relu2 (args.squared_relu)" } },
 	{ .what = "experts", .fields = { HEADS, "num_experts=i8" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
 	{ .what = "experts in a list", .fields = { HEADS, "num_experts=li8" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
 	{ .what = "one expert in a list", .fields = { HEADS, "num_experts=li1" }, .shapes = TINY },
 	{ .what = "no experts", .fields = { HEADS, "num_experts=N" }, .shapes = TINY },
-	{ .what = "norms less 1", .fields = { HEADS, "apply_layernorm_1p=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
-	{ .what = "norms less 1, 2026", .fields = { HEADS, "layernorm_zero_centered_gamma=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
-	{ .what = "untied", .fields = { HEADS, "untie_embeddings_and_output_weights=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
-	{ .what = "no biases", .fields = { HEADS, "add_bias_linear=F" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
+	{ .what = "norms less 1", .fields = { HEADS, "apply_layernorm_1p=T" }, .shapes = TINY, .decisions = { "norm_weights=stored less 1 (args.apply_layernorm_1p)" } },
+	{ .what = "norms less 1, 2026", .fields = { HEADS, "layernorm_zero_centered_gamma=T" }, .shapes = TINY, .decisions = { "norm_weights=stored less 1 (args.layernorm_zero_centered_gamma)" } },
+	{ .what = "untied, no output layer", .fields = { HEADS, "untie_embeddings_and_output_weights=T" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "missingkey" },
+	{ .what = "no biases", .fields = { HEADS, "add_bias_linear=F" }, .shapes = TINY },
 	{ .what = "model type", .fields = { HEADS, "model_type=eencoder_or_decoder" }, .shapes = TINY },
 	{ .what = "model type by number", .fields = { HEADS, "model_type=c1" }, .shapes = TINY },
 	{ .what = "T5 by model type", .fields = { HEADS, "model_type=c2" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
@@ -291,7 +291,8 @@ check_decision(const struct row *row, const struct decision_log *log, const char
 static void
 check_row(const struct row *row)
 {
-	struct model_options options = { row->heads, row->vocabulary, row->tokenizer_size };
+	struct model_options options = { .attention_heads = row->heads,
+		.vocabulary = row->vocabulary, .tokenizer_size = row->tokenizer_size };
 	struct value        *args = row->fields[0] == NULL ? make(VALUE_NONE) : NULL;
 	struct decision_log  log;
 	struct arguments     arguments;

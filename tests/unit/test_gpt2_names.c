@@ -3,7 +3,7 @@
 #include "check.h"
 
 /* The NGC 345M model: names and shapes from the table of the format notes. */
-static const struct gpt2_sizes ngc = { 24, 1024, 4096, 1024, 50257 };
+static const struct gpt2_sizes ngc = { 24, 1024, 4096, 1024, 50257, false };
 
 static const struct row {
 	size_t      index;

@@ -237,7 +237,7 @@ check_fixtures(void)
 	close_model(&opened);
 }
 
-/* The shard that comes first in a zip gives what all ranks hold. */
+/* The first rank gives what all ranks hold, wherever it stands in a zip. */
 static void
 check_reading_order(void)
 {
@@ -257,8 +257,8 @@ check_reading_order(void)
 	if (opened.model != NULL) {
 		norm = model_find(opened.model, ROLE_FINAL_NORM_BIAS, 0);
 		words = model_find(opened.model, ROLE_WORD_EMBEDDING, 0);
-		CHECK(norm->slice_count == 1 && norm->slices[0].shard == 1, "order: norm");
-		CHECK(norm->replica_count == 1 && norm->replicas[0].piece.shard == 0
+		CHECK(norm->slice_count == 1 && norm->slices[0].shard == 0, "order: norm");
+		CHECK(norm->replica_count == 1 && norm->replicas[0].piece.shard == 1
 		    && norm->replicas[0].slice == 0, "order: replica");
 		CHECK(words->slice_count == 2 && words->slices[0].shard == 0
 		    && words->slices[1].shard == 1, "order: words");
@@ -285,8 +285,12 @@ static const struct {
 	{ "[]", ERROR_UNSUPPORTED, "toplevel", "a list" },
 	{ "{}", ERROR_UNSUPPORTED, "toplevel", "none" },
 	{ "{iteration:5,weights:{}}", ERROR_UNSUPPORTED, "toplevel", "iteration, weights" },
-	{ "{model0:{},model1:{}}", ERROR_UNSUPPORTED, "pp", "virtual pipeline" },
-	{ "{model:{},model0:{}}", ERROR_UNSUPPORTED, "pp", NULL },
+	{ "{model0:{},model1:{}}", ERROR_CORRUPT, "missingkey", NULL },
+	{ "{model:{},model0:{}}", ERROR_UNSUPPORTED, "toplevel", "'model' and 'model0'" },
+	{ "{model1:{},model2:{}}", ERROR_UNSUPPORTED, "toplevel", "model1, model2" },
+	{ "{model0:{},model1:5}", ERROR_UNSUPPORTED, "foreignweight", "'model1'" },
+	{ "{args:{virtual_pipeline_model_parallel_size:3},model0:{},model1:{}}", ERROR_CORRUPT, "pp", "2 virtual pipeline chunks are there, but args say virtual_pipeline_model_parallel_size=3" },
+	{ "{args:{virtual_pipeline_model_parallel_size:2},model:{}}", ERROR_CORRUPT, "pp", "1 virtual pipeline chunk is there" },
 	{ "{sd:{},total_iters:5}", ERROR_UNSUPPORTED, "arch", "BERT" },
 	{ "{module:{}}", ERROR_UNSUPPORTED, "distckpt", "DeepSpeed" },
 	{ "{model:{},model:{}}", ERROR_UNSAFE, "hash", "two values for key 'model'" },
@@ -318,7 +322,7 @@ static const struct {
 	{ "{args:{a:5,a:6},model:{}}", ERROR_UNSAFE, "hash", "'a'" },
 	{ "{args:{tensor_model_parallel_size:2},model:{}}", ERROR_NO_INPUT, "missingrank", "args say tensor_model_parallel_size=2" },
 	{ "{args:{model_parallel_size:4},model:{}}", ERROR_NO_INPUT, "missingrank", "found 00; args say model_parallel_size=4" },
-	{ "{args:{pipeline_model_parallel_size:2},model:{}}", ERROR_UNSUPPORTED, "pp", "pipeline_model_parallel_size=2" },
+	{ "{args:{pipeline_model_parallel_size:2},model:{}}", ERROR_NO_INPUT, "missingrank", "shard mp_rank_00_001 is missing (found 00; args say pipeline_model_parallel_size=2)" },
 	{ "{checkpoint_version:'3.0',model:{}}", ERROR_UNSUPPORTED, "cv", "3.0" },
 	{ "{checkpoint_version:4,model:{}}", ERROR_UNSUPPORTED, "cv", "4" },
 	{ "{checkpoint_version:N,model:{}}", ERROR_UNSUPPORTED, "cv", "None" },

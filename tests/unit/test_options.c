@@ -86,6 +86,15 @@ test_faults(void)
 		{ "m inspect a --vocab-size 0", "auto, padded or a number", "" },
 		{ "m inspect a --vocab-size Auto", "auto, padded or a number", "" },
 		{ "m convert a -o d --tokenizer gpt2", "expected auto or none", "" },
+		{ "m convert a -o d --qkv-layout 3", "expected auto, 0, 1 or 2", "" },
+		{ "m convert a -o d --activation gelu_nwe", "expected gelu_new, gelu",
+			"did you mean gelu_new?" },
+		{ "m convert a -o d --iteration 0", "a number above 0 or release", "" },
+		{ "m convert a -o d --iteration iter_0000005", "a number above 0 or release", "" },
+		{ "m convert a -o d --config ''", "--config: the path is empty", "" },
+		{ "m convert a -o d --replicas rank1", "expected rank0 or mean", "" },
+		{ "m inspect a --replicas mean", "--replicas is not an option of inspect", "help" },
+		{ "m inspect a --strict", "--strict is not an option of inspect", "help" },
 		{ "m verify d --progress bra", "expected auto, bar, plain, json or none",
 			"did you mean bar?" },
 		{ "m verify d --color alwys", "expected auto, always or never",
@@ -169,6 +178,15 @@ test_values(void)
 	CHECK(options.threads == 7 && options.attention_heads == 16, "numbers");
 	CHECK_TEXT(options.vocab_size, "padded", "vocab_size");
 	CHECK_TEXT(options.tokenizer, "none", "tokenizer");
+
+	CHECK(parse("m convert a -o d --strict --qkv-layout=1 --activation relu2 --iteration release "
+		"--config c.json --replicas mean", copy, sizeof copy, &options, &err), "%s", err.text);
+	CHECK(options.strict, "strict");
+	CHECK_TEXT(options.qkv_layout, "1", "qkv_layout");
+	CHECK_TEXT(options.activation, "relu2", "activation");
+	CHECK_TEXT(options.iteration, "release", "iteration");
+	CHECK_TEXT(options.config, "c.json", "config");
+	CHECK_TEXT(options.replicas, "mean", "replicas");
 
 	CHECK(parse("m inspect a -vq --json --tensors --args --progress json --color=never",
 		copy, sizeof copy, &options, &err), "%s", err.text);

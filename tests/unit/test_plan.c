@@ -140,7 +140,7 @@ main(void)
 		struct plan *plan;
 
 		make_model(&model, (enum qkv_layout)layout);
-		plan = plan_build(&model, &err);
+		plan = plan_build(&model, NULL, &err);
 		CHECK(plan != NULL, "%s", err.text);
 		if (plan != NULL) {
 			CHECK(plan->tensor_count == 16 && plan->padding_rows == ROWS - WORDS, "counts");

@@ -148,7 +148,7 @@ main(void)
 		struct plan *plan;
 
 		make_model(&model, (enum qkv_layout)layout);
-		if ((plan = plan_build(&model, &err)) == NULL)
+		if ((plan = plan_build(&model, NULL, &err)) == NULL)
 			return 1;
 		for (size_t i = 0; i < sizeof panels / sizeof *panels; i++)
 			for (size_t j = 0; j < sizeof pieces / sizeof *pieces; j++)

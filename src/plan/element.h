@@ -1,0 +1,15 @@
+#ifndef PLAN_ELEMENT_H
+#define PLAN_ELEMENT_H
+
+#include "torch/dtype.h"
+
+#include <stddef.h>
+
+/* Single elements of weights as numbers; nothing need be aligned. */
+double element_value(enum dtype dtype, const unsigned char *element);
+/* Rounds to float32 (float64 weights: not), then to the element's type, to nearest even. */
+void   element_put(enum dtype dtype, double value, unsigned char *element);
+/* The same with 1 added, in float32 (float64 weights: in float64). */
+void   element_put_plus_one(enum dtype dtype, double value, unsigned char *element);
+
+#endif
