@@ -26,14 +26,17 @@ class Cell:
     """files(): an OrderedDict of paths and what is there, bytes or what torch.save gets.
 
     outer: pack the files into a zip, "stored" or "deflated"; says: texts that standard error
-    must have.
+    must have; decided: {key: source} of decisions in conversion.json; inspected: texts that
+    `inspect` must print.
     """
 
     def __init__(self, name, files, truth=None, options=TRUE_SIZE, status=0, slug=None, says=(),
-                 zipped=True, outer=None, text=""):
+                 zipped=True, outer=None, text="", decided=None,
+                 inspected=()):
         self.name, self.files, self.truth, self.options = name, files, truth, list(options)
         self.status, self.slug, self.says = status, slug, [says] if isinstance(says, str) else says
         self.zipped, self.outer, self.text = zipped, outer, text
+        self.decided, self.inspected = decided or {}, inspected
 
 
 def make_truths():
@@ -146,7 +149,30 @@ def grid_cell(truth, dialect, era, version, layout, plan, size, zipped, turn):
     make = lambda: checkpoint(EraRun(truth, dialect, era, size, plan, layout, version),
                               "release" if turn % 7 == 0 else FOLDER, random=turn % 4 == 0)
     return Cell(name, make, truth, TRUE_SIZE + (HEADS if era == "2019" else []), zipped=zipped,
-                outer=[None, None, "stored", None, "deflated"][turn % 5])
+                outer=[None, None, "stored", None, "deflated"][turn % 5],
+                decided=dict(qkv_layout=label_source(dialect, version),
+                             layer_norm_epsilon=epsilon_source(era)),
+                inspected=sizes_text(size, plan))
+
+
+def sizes_text(size, plan):
+    return ["%d tensor" % size, "%d pipeline" % len(plan[0])] + (
+        ["%d virtual" % len(plan)] if len(plan) > 1 else [])
+
+
+def label_source(dialect, version):
+    if version is not None:
+        return "checkpoint_version %s" % (version if isinstance(version, int) else float(version))
+    return {"A": "2019 names", "B": "2019 names", "C": "encoder names"}.get(
+        dialect, "encoder names" if dialect in ("Cn", "Ct") else "decoder names") + ", no label"
+
+
+def epsilon_source(era):
+    """The field was renamed twice."""
+    if era == "2019":
+        return "default"
+    return "args.norm_epsilon" if era in ("core_v0.4.0", "core_v0.5.0", "core_v0.8.0",
+                                          "core_v0.12.0") else "args.layernorm_epsilon"
 
 
 def variants(truths):
@@ -189,7 +215,10 @@ def variant(truth, dialect, era, size, plan, outer=None):
                 truth, TRUE_SIZE + (HEADS if era == "2019" else []), outer=outer,
                 zipped=era not in ("2019", "v1.0", "v1.1.5"),
                 text="%s, %s names, tensor size %d, layers per stage %s" % (
-                    era, DIALECT_TEXT[dialect], size, plan))
+                    era, DIALECT_TEXT[dialect], size, plan),
+                decided=dict(qkv_layout=label_source(dialect, version),
+                             layer_norm_epsilon=epsilon_source(era)),
+                inspected=sizes_text(size, plan))
 
 
 # ---- stages -----------------------------------------------------------------------------
@@ -244,7 +273,9 @@ def label_cells(truths):
         return Cell("label-" + name, lambda: checkpoint(
             EraRun(two, dialect, era, size, plan, layout, version, **changes)), two,
             list(options) + TRUE_SIZE, says=says, zipped=era not in ("v1.0", "v1.1.5"),
-            outer="deflated", text=text)
+            outer="deflated", text=text, decided=dict(
+                qkv_layout="option" if options and options[1] != "auto"
+                else label_source(dialect, version)))
 
     yield cell("loaded-from-v0", "layout 0 under 3.0: a v1.0 checkpoint loaded and saved by v2.0",
                "B", "v2.0", 2, 0, 3.0, ["--qkv-layout", "0"], load="/checkpoints/v1.0")
@@ -477,6 +508,49 @@ def plain_arguments(truths):
     for size, stage_count in ((1, 1), (2, 2)):
         yield cell("mtp-tp%d-pp%d" % (size, stage_count), two, "Dt", "core_v0.12.0", size=size,
                    plan=even(2, stage_count), change=add_mtp, says="mtp", **mtp)
+
+
+CONFIGS = {     # files of fixtures/eras that --config names
+    "config-two.json": dict(model_type="gpt2", n_embd=8, n_head=4, n_layer=2, n_positions=12,
+                            n_inner=32, vocab_size=101, activation_function="gelu_new",
+                            layer_norm_epsilon=1e-5),
+    "config-heads.json": dict(model_type="gpt2", n_embd=8, n_head=2, n_layer=2, n_positions=12,
+                              vocab_size=101, activation_function="gelu_new",
+                              layer_norm_epsilon=1e-5),
+    "config-layers.json": dict(model_type="gpt2", n_embd=8, n_head=4, n_layer=3, n_positions=12,
+                               vocab_size=101),
+}
+
+
+def option_cells(truths):
+    """--config, --activation, --qkv-layout and others, beside what the checkpoint says."""
+    two, erf = truths["two"], truths["erf"]
+
+    def cell(name, truth, dialect, era, options, text, version=3.0, layout=2, **expected):
+        return Cell("options-" + name, lambda: checkpoint(
+            EraRun(truth, dialect, era, 1, None, layout, version)),
+            None if expected.get("status") else truth, options, outer="deflated", text=text,
+            **expected)
+    config = lambda name: ["--config", "fixtures/eras/config-%s.json" % name]
+
+    yield cell("config-fills", two, "A", "2019", config("two") + TRUE_SIZE,
+               "--config says how many heads", None, 0)
+    yield cell("config-agrees", two, "D", "core_v0.12.0", config("two") + TRUE_SIZE,
+               "--config repeats what args say")
+    yield cell("config-contradicts-args", two, "D", "core_v0.12.0", config("heads") + TRUE_SIZE,
+               "--config says 2 heads, args say 4", status=3, says=["n_head", "2", "4"])
+    yield cell("config-contradicts-tensors", two, "A", "2019", config("layers") + TRUE_SIZE,
+               "--config says 3 layers, there are 2", None, 0, status=3, says=["n_layer", "3"])
+    yield cell("activation-unknown", two, "D", "core_v0.12.0", ["--activation", "swish"],
+               "an activation that the program does not know", status=2, says="swish")
+    yield cell("layout-unknown", two, "D", "core_v0.12.0", ["--qkv-layout", "3"],
+               "a layout that there is not", status=2, says="qkv-layout")
+    yield cell("replicas-unknown", two, "D", "core_v0.12.0", ["--replicas", "median"],
+               "a way that there is not", status=2, says="replicas")
+    yield cell("iteration-unknown", two, "D", "core_v0.12.0", ["--iteration", "last"],
+               "no number", status=2, says="iteration")
+    yield cell("activation-2019", erf, "B", "v2.0", ["--activation", "gelu"] + TRUE_SIZE,
+               "what args say already")
 
 
 def add_mtp(state, rank, stage):
@@ -770,6 +844,6 @@ def suspicious_norms(truths):
 
 def cells(truths):
     add_mtp.places = truths["two"].tensors["transformer.wpe.weight"]
-    for part in (grid, variants, stages, label_cells, tools, folders, plain_arguments, refusals,
-                 contradictions, damaged_shards, drift, suspicious_norms):
+    for part in (grid, variants, stages, label_cells, tools, folders, plain_arguments,
+                 option_cells, refusals, contradictions, damaged_shards, drift, suspicious_norms):
         yield from part(truths)

@@ -34,7 +34,7 @@ CHOSEN = [
     "stages-uneven-vpp", "stages-counted-*", "stages-layout-*", "stages-untied-pp3-deflated",
     "label-*", "tool-*", "folders-model*-deflated", "folders-beside-deflated",
     "folders-iteration-*-deflated", "folders-model_rng-folder",
-    "folders-iteration-absent", "args-*", "refuse-*", "contradict-*", "shards-*", "drift-*",
+    "folders-iteration-absent", "args-*", "options-*", "refuse-*", "contradict-*", "shards-*", "drift-*",
     "norms-*"]
 
 
@@ -77,6 +77,8 @@ def main():
         path = write_fixture(folder, name, what)
         write_json(path + ".expected.json", expected)
         lines.append(readme_line("eras/" + name, cell.status, cell.text or cell.name))
+    for name, config in era_cells.CONFIGS.items():
+        write_json(os.path.join(folder, name), config)
     for name, truth in truths.items():
         write_truth(os.path.join(folder, "truth-%s.json" % name), truth)
     write_readme(os.path.join(sys.argv[1], "README"), BEGIN, lines)
