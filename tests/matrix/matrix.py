@@ -25,6 +25,7 @@ import zipfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "make"))
 import era_cells
+from era_grid import make_truths
 from make_checkpoints import make_zip, save
 
 DECIDED = ("n_embd", "n_head", "n_inner", "n_layer", "n_positions", "vocab_size",
@@ -185,7 +186,7 @@ def main():
     if len(sys.argv) < 2:
         raise SystemExit("usage: matrix.py MEGATRON2HF [PATTERN...]")
     patterns = sys.argv[2:] or ["*"]
-    cells = [cell for cell in era_cells.cells(era_cells.make_truths())
+    cells = [cell for cell in era_cells.cells(make_truths())
              if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns)]
     folder = tempfile.mkdtemp()
     passed = failed = 0
