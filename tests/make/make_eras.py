@@ -15,6 +15,7 @@ import zipfile
 
 sys.dont_write_bytecode = True
 import era_cells
+from era_grid import make_truths
 from make_checkpoints import (make_zip, readme_line, save, write_fixture, write_json,
                               write_readme, write_truth)
 
@@ -28,13 +29,14 @@ CHOSEN = [
     "erf-C-v2.5-tp1-pp1", "untied-C-23.04-tp2-pp1", "untied-D-core_v0.12.0-tp1-pp2",
     "untied-1p-nobias-Cn-core_v0.8.0-tp1-pp1", "nobias-C-23.04-tp1-pp2",
     "nobias-tanh-Ct-core_v0.5.0-tp1-pp1", "nobias-D-core_v0.8.0-tp2-pp1",
-    "qkvbias-D-core_v0.8.0-tp2-pp1", "relu2-C-23.04-tp1-pp1", "relu2-nobias-D-core_v0.12.0-tp1-pp1",
+    "qkvbias-D-core_v0.8.0-tp2-pp1", "relu2-C-23.04-tp1-pp1",
+    "relu2-nobias-D-core_v0.12.0-tp1-pp1",
     "ffn-C-v2.5-tp2-pp1", "ffn-Dt-core_v0.12.0-tp1-pp1",
     "stages-standalone-embedding", "stages-standalone-embedding-vpp", "stages-uneven-first-last",
     "stages-uneven-vpp", "stages-counted-*", "stages-layout-*", "stages-untied-pp3-deflated",
     "label-*", "tool-*", "folders-model*-deflated", "folders-beside-deflated",
     "folders-iteration-*-deflated", "folders-model_rng-folder",
-    "folders-iteration-absent", "args-*", "refuse-*", "contradict-*", "shards-*", "drift-*",
+    "folders-iteration-absent", "args-*", "options-*", "refuse-*", "contradict-*", "shards-*", "drift-*",
     "norms-*"]
 
 
@@ -57,7 +59,7 @@ def main():
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     lines, truths, unused = [], {}, set(CHOSEN)
-    for cell in era_cells.cells(era_cells.make_truths()):
+    for cell in era_cells.cells(make_truths()):
         matching = {pattern for pattern in CHOSEN if fnmatch.fnmatch(cell.name, pattern)}
         if not matching:
             continue
@@ -77,6 +79,8 @@ def main():
         path = write_fixture(folder, name, what)
         write_json(path + ".expected.json", expected)
         lines.append(readme_line("eras/" + name, cell.status, cell.text or cell.name))
+    for name, config in era_cells.CONFIGS.items():
+        write_json(os.path.join(folder, name), config)
     for name, truth in truths.items():
         write_truth(os.path.join(folder, "truth-%s.json" % name), truth)
     write_readme(os.path.join(sys.argv[1], "README"), BEGIN, lines)

@@ -13,6 +13,7 @@ and nothing left behind.
 import fnmatch
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import shutil
@@ -24,8 +25,12 @@ import zipfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "make"))
 import era_cells
+from era_grid import make_truths
 from make_checkpoints import make_zip, save
 
+DECIDED = ("n_embd", "n_head", "n_inner", "n_layer", "n_positions", "vocab_size",
+           "activation_function", "layer_norm_epsilon", "attn_pdrop", "embd_pdrop", "resid_pdrop",
+           "initializer_range")
 SAME = ("model.safetensors", "config.json")
 JOBS = os.cpu_count() or 1
 PRIVATE = b"/checkpoints/gpt2"          # args.save: no business of the result
@@ -64,6 +69,25 @@ def read_tensors(path):
 def file_digest(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def check_manifest(cell, truth, path):
+    """Sizes, counts and sources in the record of a conversion."""
+    with open(path) as file:
+        manifest = json.load(file)
+    sources = {row["key"]: row["source"] for row in manifest["decisions"]}
+    for key in truth["config"]:
+        if key not in sources and key in DECIDED:
+            return "conversion.json: no decision on %s" % key
+    for key, source in cell.decided.items():
+        if sources.get(key) != source:
+            return "%s comes from %r, expected %r" % (key, sources.get(key), source)
+    counts = dict(tensors=len(truth["tensors"]),
+                  parameters=sum(math.prod(row["shape"]) for row in truth["tensors"].values()))
+    for key, count in counts.items():
+        if manifest["counts"].get(key) != count:
+            return "%r %s counted, expected %d" % (manifest["counts"].get(key), key, count)
+    return None
 
 
 class Matrix:
@@ -118,8 +142,14 @@ class Matrix:
             with open(os.path.join(out, name), "rb") as file:
                 if PRIVATE in file.read():
                     return "%s holds a path of the training machine" % name
+        problem = check_manifest(cell, truth, os.path.join(out, "conversion.json"))
+        if problem:
+            return problem
         status, stdout, said = self.run("inspect", path)
-        return None if status == 0 and stdout else "inspect ends with %d: %s" % (status, said)
+        missing = [words for words in cell.inspected if words not in stdout]
+        if status != 0 or missing:
+            return "inspect ends with %d, does not say %s: %s%s" % (status, missing, stdout, said)
+        return None
 
     def differs(self, cell, digests):
         """All layouts of a truth give the same bytes."""
@@ -156,7 +186,7 @@ def main():
     if len(sys.argv) < 2:
         raise SystemExit("usage: matrix.py MEGATRON2HF [PATTERN...]")
     patterns = sys.argv[2:] or ["*"]
-    cells = [cell for cell in era_cells.cells(era_cells.make_truths())
+    cells = [cell for cell in era_cells.cells(make_truths())
              if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns)]
     folder = tempfile.mkdtemp()
     passed = failed = 0

@@ -157,6 +157,12 @@ struct row {
 
 #define LARGE { .layers = 24, .hidden = 1024, .ffn = 4096, .positions = 1024, \
 	.padded_vocabulary = 50304, .tensor_size = 1 }
+/* TINY in an era's names, and with an output layer on the last of so many stages. */
+#define OF(era) { .layers = 4, .hidden = 32, .ffn = 128, .positions = 24, \
+	.padded_vocabulary = 64, .tensor_size = 1, .pipeline_size = 1, .dialect = DIALECT_##era }
+#define WITH_OUTPUT(stages) { .layers = 4, .hidden = 32, .ffn = 128, .positions = 24, \
+	.padded_vocabulary = 64, .tensor_size = 1, .pipeline_size = stages, \
+	.dialect = DIALECT_CORE, .has_output = true }
 #define TINY { .layers = 4, .hidden = 32, .ffn = 128, .positions = 24, \
 	.padded_vocabulary = 64, .tensor_size = 2 }
 #define TINY_VOCABULARY(rows) { .layers = 4, .hidden = 32, .ffn = 128, .positions = 24, \
@@ -271,6 +277,56 @@ static const struct row rows[] = {
 	{ .what = "model type by number", .fields = { HEADS, "model_type=c1" }, .shapes = TINY },
 	{ .what = "T5 by model type", .fields = { HEADS, "model_type=c2" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch" },
 	{ .what = "harmless fields", .fields = { HEADS, "apply_query_key_layer_scaling=T", "attention_softmax_in_fp32=T", "fp16=T", "params_dtype=x", "bias_dropout_fusion=T", "unknown_field=x", "swiglu=F", "glu_activation=N", "spec=N" }, .shapes = TINY },
+
+	{ .what = "embed_layernorm", .fields = { HEADS, "embed_layernorm=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.embed_layernorm=" },
+	{ .what = "qk_layernorm", .fields = { HEADS, "qk_layernorm=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.qk_layernorm=" },
+	{ .what = "qk_l2_norm", .fields = { HEADS, "qk_l2_norm=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.qk_l2_norm=" },
+	{ .what = "multi_latent_attention", .fields = { HEADS, "multi_latent_attention=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.multi_latent_attention=" },
+	{ .what = "attention_output_gate", .fields = { HEADS, "attention_output_gate=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.attention_output_gate=" },
+	{ .what = "experimental_attention_variant", .fields = { HEADS, "experimental_attention_variant=sgated_delta_net" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.experimental_attention_variant=" },
+	{ .what = "linear_attention_freq", .fields = { HEADS, "linear_attention_freq=i4" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.linear_attention_freq=" },
+	{ .what = "softmax_scale", .fields = { HEADS, "softmax_scale=r0.5" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.softmax_scale=" },
+	{ .what = "softmax_type", .fields = { HEADS, "softmax_type=soff-by-one" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.softmax_type=" },
+	{ .what = "window_size", .fields = { HEADS, "window_size=i128" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.window_size=" },
+	{ .what = "use_swiglu", .fields = { HEADS, "use_swiglu=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.use_swiglu=" },
+	{ .what = "geglu", .fields = { HEADS, "geglu=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.geglu=" },
+	{ .what = "quick_geglu", .fields = { HEADS, "quick_geglu=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.quick_geglu=" },
+	{ .what = "glu_activation", .fields = { HEADS, "glu_activation=sgeglu" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.glu_activation=" },
+	{ .what = "glu_linear_offset", .fields = { HEADS, "glu_linear_offset=r1.0" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.glu_linear_offset=" },
+	{ .what = "activation_func_clamp_value", .fields = { HEADS, "activation_func_clamp_value=r7.0" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "act", .part = "args.activation_func_clamp_value=" },
+	{ .what = "expert_model_parallel_size", .fields = { HEADS, "expert_model_parallel_size=i2" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.expert_model_parallel_size=" },
+	{ .what = "num_tokentypes", .fields = { HEADS, "num_tokentypes=i2" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.num_tokentypes=" },
+	{ .what = "decoder_num_layers", .fields = { HEADS, "decoder_num_layers=i4" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.decoder_num_layers=" },
+	{ .what = "retro_add_retriever", .fields = { HEADS, "retro_add_retriever=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.retro_add_retriever=" },
+	{ .what = "is_hybrid_model", .fields = { HEADS, "is_hybrid_model=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.is_hybrid_model=" },
+	{ .what = "hybrid_attention_ratio", .fields = { HEADS, "hybrid_attention_ratio=r0.1" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.hybrid_attention_ratio=" },
+	{ .what = "hybrid_mlp_ratio", .fields = { HEADS, "hybrid_mlp_ratio=r0.1" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.hybrid_mlp_ratio=" },
+	{ .what = "hybrid_layer_pattern", .fields = { HEADS, "hybrid_layer_pattern=sM*M" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.hybrid_layer_pattern=" },
+	{ .what = "hybrid_override_pattern", .fields = { HEADS, "hybrid_override_pattern=sM*M" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.hybrid_override_pattern=" },
+	{ .what = "heterogeneous_layers_config_path", .fields = { HEADS, "heterogeneous_layers_config_path=sa.json" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.heterogeneous_layers_config_path=" },
+	{ .what = "heterogeneous_layers_config_encoded_json", .fields = { HEADS, "heterogeneous_layers_config_encoded_json=s{}" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.heterogeneous_layers_config_encoded_json=" },
+	{ .what = "spec", .fields = { HEADS, "spec=li1" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.spec=" },
+	{ .what = "use_mup", .fields = { HEADS, "use_mup=T" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.use_mup=" },
+	{ .what = "kv_channels", .fields = { HEADS, "kv_channels=i16" }, .shapes = TINY, .status = ERROR_UNSUPPORTED, .slug = "arch", .part = "args.kv_channels=" },
+
+	{ .what = "v1.0, erf", .fields = { HEADS, "openai_gelu=F" }, .shapes = OF(NESTED_TRANSFORMER), .decisions = { "activation_function=gelu (args.openai_gelu)" } },
+	{ .what = "v2.5, fusion before onnx_safe", .fields = { HEADS, "openai_gelu=F", "bias_gelu_fusion=T", "onnx_safe=T" }, .shapes = OF(NESTED_ENCODER), .decisions = { "activation_function=gelu_new (args.bias_gelu_fusion)" } },
+	{ .what = "23.04, onnx_safe before fusion", .fields = { HEADS, "openai_gelu=F", "bias_gelu_fusion=T", "onnx_safe=T", "swiglu=F" }, .shapes = OF(NESTED_ENCODER), .decisions = { "activation_function=gelu (args.onnx_safe)" } },
+	{ .what = "23.04, openai_gelu before all", .fields = { HEADS, "openai_gelu=T", "onnx_safe=T", "squared_relu=T" }, .shapes = OF(NESTED_NORM), .decisions = { "activation_function=gelu_new (args.openai_gelu)" } },
+	{ .what = "23.04, squared ReLU before fusion", .fields = { HEADS, "openai_gelu=F", "bias_gelu_fusion=T", "squared_relu=T" }, .shapes = OF(NESTED_NORM), .decisions = { "activation_function=relu2 (args.squared_relu)" } },
+	{ .what = "Transformer Engine heeds no flag", .fields = { HEADS, "openai_gelu=F", "bias_gelu_fusion=F", "swiglu=F" }, .shapes = OF(NESTED_TE), .decisions = { "activation_function=gelu_new (layers of Transformer Engine)" } },
+	{ .what = "core heeds no openai_gelu", .fields = { HEADS, "openai_gelu=T", "bias_gelu_fusion=F", "swiglu=F" }, .shapes = OF(CORE), .decisions = { "activation_function=gelu (args.bias_gelu_fusion)" } },
+	{ .what = "core, fusion", .fields = { HEADS, "openai_gelu=F", "onnx_safe=T", "bias_gelu_fusion=T" }, .shapes = OF(CORE), .decisions = { "activation_function=gelu_new (args.bias_gelu_fusion)" } },
+	{ .what = "core, no fusion without biases", .fields = { HEADS, "bias_gelu_fusion=T", "add_bias_linear=F" }, .shapes = OF(CORE), .decisions = { "activation_function=gelu (args.add_bias_linear)" } },
+	{ .what = "core, function of Transformer Engine", .fields = { HEADS, "use_te_activation_func=T", "bias_gelu_fusion=F" }, .shapes = OF(CORE), .decisions = { "activation_function=gelu_new (args.use_te_activation_func)" } },
+
+	{ .what = "untied", .fields = { HEADS, "untie_embeddings_and_output_weights=T" }, .shapes = WITH_OUTPUT(1), .decisions = { "tie_word_embeddings=false (args.untie_embeddings_and_output_weights)" } },
+	{ .what = "tied, with a copy", .fields = { HEADS, "untie_embeddings_and_output_weights=F" }, .shapes = WITH_OUTPUT(2), .decisions = { "tie_word_embeddings=true (args.untie_embeddings_and_output_weights)" } },
+	{ .what = "an output layer on one stage is its own", .fields = { HEADS }, .shapes = WITH_OUTPUT(1), .decisions = { "tie_word_embeddings=false (output layer)" } },
+	{ .what = "on the last of two it may be a copy", .fields = { HEADS }, .shapes = WITH_OUTPUT(2), .decisions = { "tie_word_embeddings=true (output layer)" } },
+	{ .what = "NullTokenizer", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=i50" }, .shapes = TINY, .decisions = { "vocab_size=51 (args.vocab_size)" } },
+	{ .what = "NullTokenizer, no row to spare", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=i64" }, .shapes = TINY, .decisions = { "vocab_size=64 (args.vocab_size)" } },
+	{ .what = "vocab_size of another tokenizer", .fields = { HEADS, "tokenizer_type=sSentencePieceTokenizer", "vocab_size=i50" }, .shapes = TINY, .decisions = { "vocab_size=64 (tensor shape)" } },
 };
 
 static void
@@ -362,6 +418,64 @@ check_holders(void)
 	}
 }
 
+/* A config.json beside args: it fills, or it must agree. */
+static void
+check_given(void)
+{
+	static const char *const heads[] = { HEADS, NULL };
+	static const char *const said[] = { HEADS, "norm_epsilon=r1e-6", "openai_gelu=F", NULL };
+	const struct arguments_given nothing = { 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, NULL, -1 };
+	struct arguments_given rows_of[10];
+	const struct {
+		const char        *what;
+		const char *const *fields;
+		int                status;
+		const char        *part;
+	} given_rows[] = {
+		{ "heads", NULL, 0, "n_head=8 (config)" },
+		{ "heads against args", heads, ERROR_CORRUPT, "n_head 8, but the checkpoint has 4" },
+		{ "layers", heads, ERROR_CORRUPT, "n_layer 5, but the checkpoint has 4" },
+		{ "rows", heads, 0, "vocab_size=51 (config)" },
+		{ "too many rows", heads, ERROR_CORRUPT, "vocab_size 65" },
+		{ "epsilon", heads, 0, "layer_norm_epsilon=1e-06 (config)" },
+		{ "epsilon against args", said, ERROR_CORRUPT, "layer_norm_epsilon 1e-05" },
+		{ "activation", heads, 0, "activation_function=gelu (config)" },
+		{ "activation against args", said, ERROR_CORRUPT, "activation_function gelu_fast" },
+		{ "untied", heads, ERROR_CORRUPT, "no output_layer.weight" },
+	};
+	const struct arguments_shapes shapes = TINY;
+
+	for (size_t i = 0; i < 10; i++)
+		rows_of[i] = nothing;
+	rows_of[0].heads = rows_of[1].heads = 8;
+	rows_of[2].layers = 5;
+	rows_of[3].vocabulary = 51;
+	rows_of[4].vocabulary = 65;
+	rows_of[5].epsilon = 1e-6;
+	rows_of[6].epsilon = 1e-5;
+	rows_of[7].activation = "gelu";
+	rows_of[8].activation = "gelu_fast";
+	rows_of[9].ties = 0;
+	for (size_t i = 0; i < 10; i++) {
+		struct model_options options = { .given = &rows_of[i] };
+		struct decision_log  log;
+		struct arguments     arguments;
+		struct error         err = { 0 };
+		struct row           named = { .what = given_rows[i].what };
+
+		decision_log_init(&log);
+		arguments_read(&arguments, &shapes, given_rows[i].fields != NULL
+			? make_namespace(given_rows[i].fields) : NULL, &options, &log, &err);
+		CHECK((int)err.kind == given_rows[i].status, "given %s: %s", named.what, err.text);
+		if (given_rows[i].status == 0)
+			check_decision(&named, &log, given_rows[i].part);
+		else
+			CHECK(strstr(err.text, given_rows[i].part) != NULL, "given %s: %s",
+				named.what, err.text);
+		decision_log_fini(&log);
+	}
+}
+
 int
 main(void)
 {
@@ -371,6 +485,7 @@ main(void)
 	for (index = 0; index < sizeof rows / sizeof *rows; index++)
 		check_row(&rows[index]);
 	check_holders();
+	check_given();
 	arena_fini(&arena);
 	return check_end("arguments");
 }

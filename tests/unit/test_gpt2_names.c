@@ -83,10 +83,27 @@ test_find(void)
 	}
 }
 
+/* An output layer of its own is the last, and its name has no prefix. */
+static void
+test_head(void)
+{
+	const struct gpt2_sizes untied = { 24, 1024, 4096, 1024, 50257, true };
+	struct gpt2_tensor      tensor;
+	size_t                  index = 999;
+
+	CHECK(gpt2_names_count(&untied) == 293, "count");
+	gpt2_names_tensor(&untied, 292, &tensor);
+	CHECK_TEXT(tensor.name, "lm_head.weight", "name");
+	CHECK(tensor.rank == 2 && tensor.shape[0] == 50257 && tensor.shape[1] == 1024, "shape");
+	CHECK(gpt2_names_find(&untied, "lm_head.weight", &index) && index == 292, "%zu", index);
+	CHECK(!gpt2_names_find(&untied, "transformer.lm_head.weight", &index), "prefix");
+}
+
 int
 main(void)
 {
 	test_table();
+	test_head();
 	test_find();
 	return check_end("gpt2_names");
 }

@@ -272,6 +272,65 @@ check_reading_order(void)
 	scratch_empty();
 }
 
+/* ---- layouts and grids ---------------------------------------------------------------------- */
+
+/* By meta.json of each sample; `note` NULL: no doubt of the label may be raised. */
+static const struct {
+	const char  *sample, *option;
+	enum dialect dialect;
+	unsigned     tensor_size, pipeline_size, chunks, layout;
+	const char  *source, *note;
+} layouts[] = {
+	{ "v1.0_tp2_legacy", NULL, DIALECT_NESTED_TRANSFORMER, 2, 1, 1, 0, "2019 names, no label", NULL },
+	{ "d80433e1a0_tp2", "auto", DIALECT_NESTED_TRANSFORMER, 2, 1, 1, 1, "checkpoint_version 1.0", NULL },
+	{ "v2.0_tp2_loaded_from_v1.0", NULL, DIALECT_NESTED_TRANSFORMER, 2, 1, 1, 2, "checkpoint_version 3.0", "qkv-label-doubtful" },
+	{ "v2.0_tp2_loaded_from_v1.0", "0", DIALECT_NESTED_TRANSFORMER, 2, 1, 1, 0, "option", NULL },
+	{ "v2.0_tp2_pp2_openai", NULL, DIALECT_NESTED_TRANSFORMER, 2, 2, 1, 2, "checkpoint_version 3.0", NULL },
+	{ "v2.5_tp1_pp3_vp2", NULL, DIALECT_NESTED_ENCODER, 1, 3, 2, 2, "checkpoint_version 3.0", NULL },
+	{ "23.06_tp2_untied_nobias", NULL, DIALECT_NESTED_ENCODER, 2, 1, 1, 2, "checkpoint_version 3.0", NULL },
+	{ "core_v0.4.0_legacy_tp1_1p", NULL, DIALECT_NESTED_NORM, 1, 1, 1, 2, "checkpoint_version 3.0", NULL },
+	{ "core_v0.5.0_mcore_tp2", "2", DIALECT_CORE, 2, 1, 1, 2, "option", NULL },
+	{ "core_v0.12.0_mcore_tp1_pp2_vp2", NULL, DIALECT_CORE, 1, 2, 2, 2, "checkpoint_version 3.0", NULL },
+};
+
+static void
+check_layouts(void)
+{
+	for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+		const char                *name = layouts[i].sample;
+		struct model_options       options = { .qkv_layout = layouts[i].option };
+		const struct shards_options shards_options = { .spool_directory = "/tmp",
+			.arena_limit = (size_t)32 << 20 };
+		struct opened              opened = { 0 };
+		char                       path[256];
+		size_t                     key = 0;
+
+		snprintf(path, sizeof path, "fixtures/megatron/%s/checkpoint", name);
+		decision_log_init(&opened.log);
+		opened.shards = shards_open(path, &shards_options, &opened.log, &opened.err);
+		if (opened.shards != NULL)
+			opened.model = model_open(opened.shards, &options, &opened.log, &opened.err);
+		CHECK(opened.model != NULL, "%s: %s", name, opened.err.text);
+		if (opened.model != NULL) {
+			CHECK(opened.model->dialect == layouts[i].dialect, "%s: dialect", name);
+			CHECK(opened.shards->tensor_size == layouts[i].tensor_size
+			    && opened.shards->pipeline_size == layouts[i].pipeline_size
+			    && opened.model->chunk_count == layouts[i].chunks, "%s: grid", name);
+			CHECK(opened.model->qkv_layout == layouts[i].layout, "%s: layout", name);
+			while (key < opened.log.decision_count
+			       && strcmp(opened.log.decisions[key].key, "qkv_layout") != 0)
+				key++;
+			CHECK(key < opened.log.decision_count, "%s: no decision", name);
+			if (key < opened.log.decision_count)
+				CHECK_TEXT(opened.log.decisions[key].source, layouts[i].source, "%s",
+					name);
+			CHECK(has_note(&opened.log, "qkv-label-doubtful")
+			    == (layouts[i].note != NULL), "%s: doubt", name);
+		}
+		close_model(&opened);
+	}
+}
+
 /* ---- files that torch would not write ------------------------------------------------------------ */
 
 #define WORDS "word_embeddings.weight"
@@ -383,6 +442,7 @@ main(void)
 {
 	scratch_open();
 	check_samples();
+	check_layouts();
 	check_fixtures();
 	check_reading_order();
 	check_odd();

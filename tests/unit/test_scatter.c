@@ -1,6 +1,7 @@
 #include "check.h"
 #include "small_model.h"
 
+#include "plan/element.h"
 #include "plan/scatter.h"
 
 #include <stdlib.h>
@@ -136,6 +137,135 @@ test_missing_rank(const struct plan *plan)
 	close(fd);
 }
 
+/* ---- tensors that are finished, replicas that come first ---------------------------- */
+
+static const struct plan_tensor *
+find_tensor(const struct plan *plan, const char *name)
+{
+	size_t i = 0;
+
+	while (i + 1 < plan->tensor_count && strcmp(plan->tensors[i].name, name) != 0)
+		i++;
+	return &plan->tensors[i];
+}
+
+/*
+ * The last rank comes first.  A rank's replica of element x is x + rank; so the first rank
+ * gives x, the mean is x + 0.5, and every replicated tensor drifts by 1.
+ */
+static void
+test_finish(bool mean, bool less_one, bool lacks_bias)
+{
+	struct model               model;
+	struct error               err = { 0 };
+	struct plan_options        options = { .mean_of_replicas = mean };
+	struct plan               *plan;
+	struct output_file        *file;
+	struct scatter            *scatter;
+	const struct plan_tensor  *norm, *bias, *positions;
+	float                      found[3], expected = mean ? 0.5f : 0;
+	size_t                     drifted = 0;
+	int                        fd = temporary_file();
+
+	make_model(&model, QKV_LAYOUT_2);
+	model.arguments.norms_less_one = less_one;
+	if (lacks_bias)
+		model.parameters[ROLE_MLP_DOWN_BIAS].slice_count
+			= model.parameters[ROLE_MLP_DOWN_BIAS].replica_count = 0;
+	plan = plan_build(&model, &options, &err);
+	CHECK(plan != NULL, "%s", err.text);
+	if (plan == NULL)
+		return;
+	CHECK(plan->zero_count == lacks_bias, "%zu tensors of zeros", plan->zero_count);
+	file = output_file_open(fd, plan, &err);
+	scatter = scatter_open(plan, file, SCATTER_PANEL_BYTES, &err);
+	for (size_t rank = RANKS; rank-- > 0;) {
+		for (size_t i = 0; i < model.count; i++) {
+			const struct model_parameter *parameter = &model.parameters[i];
+			bool     is_replica = parameter->slice_count == 1;
+			float    source[STORAGE_ROOM];
+			uint64_t count;
+
+			if (parameter->slice_count == 0)
+				continue;
+			count = fill_storage(&parameter->slices[is_replica ? 0 : rank].view,
+				is_replica ? 0 : rank, source);
+			for (uint64_t at = 0; at < count && is_replica; at++)
+				source[at] += (float)rank;
+			CHECK(scatter_bytes(scatter, rank, parameter->role, 0,
+				(const unsigned char *)source, count * sizeof *source, &err), "%s",
+				err.text);
+		}
+	}
+	CHECK(scatter_finish(scatter, &err), "%s", err.text);
+	output_file_end(file);
+	CHECK(output_file_read_back(file, &err), "%s", err.text);
+	norm = find_tensor(plan, "transformer.h.0.ln_1.weight");
+	bias = find_tensor(plan, "transformer.h.0.mlp.c_proj.bias");
+	positions = find_tensor(plan, "transformer.wpe.weight");
+	CHECK(pread(fd, &found[0], 4, (off_t)norm->offset + 4) == 4
+		&& pread(fd, &found[1], 4, (off_t)bias->offset + 4) == 4
+		&& pread(fd, &found[2], 4, (off_t)positions->offset + 4) == 4, "read");
+	/* Row 1 of a vector is 100, column 1 of row 0 of a matrix 1. */
+	CHECK(!(found[0] < 100 + expected + (less_one ? 1 : 0))
+		&& !(found[0] > 100 + expected + (less_one ? 1 : 0)), "norm %g", (double)found[0]);
+	CHECK(!(found[1] < (lacks_bias ? 0 : 100 + expected))
+		&& !(found[1] > (lacks_bias ? 0 : 100 + expected)), "bias %g", (double)found[1]);
+	CHECK(!(found[2] < 1 + expected) && !(found[2] > 1 + expected), "positions %g",
+		(double)found[2]);
+	for (size_t i = 0; i < plan->tensor_count; i++)
+		drifted += scatter_drift(scatter, i)->elements > 0
+			&& scatter_drift(scatter, i)->shard == 1;
+	CHECK(drifted == plan->replica_count, "%zu of %zu replicas drifted", drifted,
+		plan->replica_count);
+	scatter_close(scatter);
+	output_file_close(file);
+	plan_close(plan);
+	free_model(&model);
+	close(fd);
+}
+
+/* Bits by IEEE 754 and by the definition of bfloat16. */
+static void
+test_elements(void)
+{
+	static const struct {
+		enum dtype dtype;
+		double     value;
+		unsigned   bits;
+	} rows[] = {
+		{ DTYPE_FLOAT16, 1.0, 0x3c00 }, { DTYPE_FLOAT16, -2.0, 0xc000 },
+		{ DTYPE_FLOAT16, 65504.0, 0x7bff }, { DTYPE_FLOAT16, 65519.0, 0x7bff },
+		{ DTYPE_FLOAT16, 65520.0, 0x7c00 }, { DTYPE_FLOAT16, 0x1p-14, 0x0400 },
+		{ DTYPE_FLOAT16, 0x1p-24, 0x0001 }, { DTYPE_FLOAT16, 0x1p-25, 0x0000 },
+		{ DTYPE_FLOAT16, 0x1.8p-24, 0x0002 }, { DTYPE_FLOAT16, 0x1.ffcp-15, 0x0400 },
+		{ DTYPE_FLOAT16, 1.0 + 0x1p-11, 0x3c00 }, { DTYPE_FLOAT16, 1.0 + 0x3p-11, 0x3c02 },
+		{ DTYPE_FLOAT16, 2.0 - 0x1p-12, 0x4000 },
+		{ DTYPE_BFLOAT16, 1.0, 0x3f80 }, { DTYPE_BFLOAT16, -1.0, 0xbf80 },
+		{ DTYPE_BFLOAT16, 1.0 + 0x1p-8, 0x3f80 }, { DTYPE_BFLOAT16, 1.0 + 0x3p-8, 0x3f82 },
+		{ DTYPE_BFLOAT16, 0x1.ffp127, 0x7f80 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		unsigned char bytes[8];
+		uint16_t      found;
+
+		element_put(rows[i].dtype, rows[i].value, bytes);
+		memcpy(&found, bytes, sizeof found);
+		CHECK(found == rows[i].bits, "row %zu: %04x", i, found);
+	}
+	for (unsigned bits = 0; bits < 0x7c00; bits++) {
+		uint16_t      half = (uint16_t)bits, found;
+		unsigned char bytes[2];
+
+		memcpy(bytes, &half, 2);
+		element_put(DTYPE_FLOAT16, element_value(DTYPE_FLOAT16, bytes), bytes);
+		memcpy(&found, bytes, 2);
+		if (found != half)
+			CHECK(found == half, "half %04x comes back as %04x", half, found);
+	}
+}
+
 int
 main(void)
 {
@@ -159,5 +289,8 @@ main(void)
 		plan_close(plan);
 		free_model(&model);
 	}
+	for (unsigned way = 0; way < 8; way++)
+		test_finish(way & 1, way & 2, way & 4);
+	test_elements();
 	return check_end("scatter");
 }
