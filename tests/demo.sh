@@ -1,19 +1,22 @@
 #!/bin/sh
 # Converts the bundled miniature of the NGC release and shows every step.
 set -eu
-megatron2hf=$1
+case $1 in /*) tool=$1 ;; *) tool=$PWD/$1 ;; esac
+fixture=$PWD/fixtures/good-ngc-mini.zip
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+cd "$work"
+ln -s "$fixture" good-ngc-mini.zip
 
-show() {
+megatron2hf() {
 	echo
-	echo "\$ $*" | sed "s|$megatron2hf|megatron2hf|; s|$work/||g; s|fixtures/||"
-	"$@"
+	echo "\$ megatron2hf $*"
+	"$tool" "$@" 2>&1
 }
 
-show "$megatron2hf" inspect fixtures/good-ngc-mini.zip --num-attention-heads 2
-show "$megatron2hf" convert fixtures/good-ngc-mini.zip --num-attention-heads 2 -o "$work/gpt2-mini"
+megatron2hf inspect good-ngc-mini.zip --num-attention-heads 2
+megatron2hf convert good-ngc-mini.zip --num-attention-heads 2 -o gpt2-mini
 echo
 echo "\$ cd gpt2-mini && sha256sum -c SHA256SUMS"
-(cd "$work/gpt2-mini" && sha256sum -c SHA256SUMS)
-show "$megatron2hf" verify "$work/gpt2-mini"
+(cd gpt2-mini && sha256sum -c SHA256SUMS)
+megatron2hf verify gpt2-mini
