@@ -324,7 +324,12 @@ staging_directory(const struct staging *staging)
 static bool
 sync_descriptor(int fd)
 {
-	return fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
+	int result;
+
+	do
+		result = fsync(fd);
+	while (result != 0 && errno == EINTR);
+	return result == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
 bool
@@ -381,8 +386,8 @@ staging_publish(struct staging *staging, struct error *err)
 	staging->published = true;
 	/* After an exchange the old tree bears the staging name; it goes once ours is safe. */
 	if (!sync_descriptor(staging->parent))
-		return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot sync the directory of '%s'",
-			staging->destination);
+		return error_os(err, ERROR_NO_OUTPUT, "eio", "'%s' is complete and in its place, but "
+			"the directory that holds it cannot be synced", staging->destination);
 	if (replaced && fstatat(staging->parent, staging->staged_name, &made,
 		AT_SYMLINK_NOFOLLOW) == 0 && made.st_ino == old.st_ino && made.st_dev == old.st_dev
 	    && !remove_tree(staging->parent, staging->staged_name, 0))

@@ -70,6 +70,15 @@ answer_error(struct answer *answer, const struct error *err, struct m2h_error *t
 }
 
 void
+answer_settle(const struct answer *answer, int *status, struct m2h_error *error)
+{
+	if (!answer->failed && !answer->log.failed)
+		return;
+	*status = M2H_LIMIT;
+	*error = (struct m2h_error){ "oom", "out of memory", "" };
+}
+
+void
 answer_notes(struct answer *answer, const struct m2h_note **notes, size_t *count)
 {
 	const struct decision_log *log = &answer->log;

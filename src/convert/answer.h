@@ -30,6 +30,8 @@ int  answer_status(const struct error *err);
 /* An error about the input that names no file is about all of it. */
 void answer_blame(const char *source, struct error *err);
 void answer_error(struct answer *answer, const struct error *err, struct m2h_error *to);
+/* The last step: an answer that lost something for want of memory is not given as whole. */
+void answer_settle(const struct answer *answer, int *status, struct m2h_error *error);
 void answer_notes(struct answer *answer, const struct m2h_note **notes, size_t *count);
 void answer_decisions(struct answer *answer, const struct m2h_decision **decisions,
 	size_t *count);

@@ -531,6 +531,7 @@ answer_conversion(struct conversion *conversion, bool done, const struct error *
 	}
 	if (done)
 		answer_outputs(conversion);
+	answer_settle(answer, &result->status, &result->error);
 }
 
 struct m2h_conversion *

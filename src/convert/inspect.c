@@ -241,6 +241,7 @@ m2h_inspect(const struct m2h_inspect_options *options)
 	answer_notes(&inspection->answer, &inspection->result.notes,
 		&inspection->result.note_count);
 	listing_answer(&inspection->listing, &inspection->result);
+	answer_settle(&inspection->answer, &inspection->result.status, &inspection->result.error);
 	return &inspection->result;
 }
 

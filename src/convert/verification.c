@@ -80,6 +80,8 @@ m2h_verify(const struct m2h_verify_options *options)
 	answer_notes(&verification->answer, &verification->result.notes,
 		&verification->result.note_count);
 	verification->result.tensors = found.tensors;
+	answer_settle(&verification->answer, &verification->result.status,
+		&verification->result.error);
 	verify_fini(&found);
 	return &verification->result;
 }
