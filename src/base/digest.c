@@ -24,6 +24,14 @@ digest_open(enum digest_algorithm algorithm)
 	return digest;
 }
 
+bool
+digest_prepare(void)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	return digest_sha256("", 0, hex) && digest_git_blob("", 0, hex);
+}
+
 void
 digest_add(struct digest *digest, const void *bytes, size_t length)
 {

@@ -11,6 +11,9 @@
  * One thread at a time per digest. */
 struct digest;
 
+/* Makes OpenSSL allocate what it needs once, where running out of memory does no harm yet. */
+bool digest_prepare(void);
+
 enum digest_algorithm { DIGEST_SHA256, DIGEST_SHA1 };
 
 struct digest *digest_open(enum digest_algorithm algorithm);      /* NULL: no memory */

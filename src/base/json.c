@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 #define MAX_DEPTH  64
 #define MAX_VALUES 4000000      /* a node of the tree takes some 64 bytes */
@@ -174,13 +175,41 @@ check_tree(cJSON *root, const char *spelling, struct error *err)
 	return true;
 }
 
+/* cJSON says "no" to bad syntax and to want of memory alike; its hooks tell them apart. */
+static _Thread_local bool memory_ended;
+
+static void *
+take_memory(size_t size)
+{
+	void *memory = malloc(size);
+
+	memory_ended = memory_ended || memory == NULL;
+	return memory;
+}
+
+static void
+set_hooks(void)
+{
+	cJSON_Hooks hooks = { .malloc_fn = take_memory, .free_fn = free };
+
+	cJSON_InitHooks(&hooks);
+}
+
 static cJSON *
 parse_scanned(struct scan *scan, struct error *err)
 {
-	const char *end = NULL;
-	cJSON      *root = cJSON_ParseWithLengthOpts(scan->bytes, scan->length, &end, 0);
-	bool        done = false;
+	static once_flag hooked = ONCE_FLAG_INIT;
+	const char      *end = NULL;
+	cJSON           *root;
+	bool             done = false;
 
+	call_once(&hooked, set_hooks);
+	memory_ended = false;
+	root = cJSON_ParseWithLengthOpts(scan->bytes, scan->length, &end, 0);
+	if (root == NULL && memory_ended) {
+		error_no_memory(err, scan->length);
+		return NULL;
+	}
 	scan->at = end != NULL ? (size_t)(end - scan->bytes) : 0;
 	if (root == NULL) {
 		scan_fault(scan, err, "syntax error");

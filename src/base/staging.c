@@ -46,7 +46,7 @@ split_destination(const char *destination, char parent[PATH_MAX], char name[NAME
 	text_base_name(name, NAME_MAX + 1, destination);
 	while (length > 1 && destination[length - 1] == '/')
 		length--;
-	if (length == 0 || length >= PATH_MAX || strcmp(name, "/") == 0
+	if (length == 0 || length >= PATH_MAX || name[0] == '\0'
 	    || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return error_set(err, ERROR_USAGE, "usage",
 			"'%s' does not name a directory that can be made", destination);
@@ -380,14 +380,20 @@ staging_publish(struct staging *staging, struct error *err)
 	bool        replaced;
 
 	replaced = fstatat(staging->parent, staging->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
-	if (!rename_into_place(staging))
-		return error_os(err, ERROR_NO_OUTPUT, "renamefail", "cannot move the result to '%s'",
+	if (!rename_into_place(staging)) {
+		error_os(err, ERROR_NO_OUTPUT, "renamefail", "cannot move the result to '%s'",
 			staging->destination);
+		return err->os_errno != EINVAL || !replaced ? false : error_hint(err,
+			"this file system cannot exchange two directories: remove '%s' first",
+			staging->destination);
+	}
 	staging->published = true;
 	/* After an exchange the old tree bears the staging name; it goes once ours is safe. */
 	if (!sync_descriptor(staging->parent))
-		return error_os(err, ERROR_NO_OUTPUT, "eio", "'%s' is complete and in its place, but "
-			"the directory that holds it cannot be synced", staging->destination);
+		return error_os(err, ERROR_NO_OUTPUT, "eio", "'%s' is complete and in its place%s%s, "
+			"but the directory that holds it cannot be synced", staging->destination,
+			replaced ? ", what it replaced is in " : "",
+			replaced ? staging->staged_name : "");
 	if (replaced && fstatat(staging->parent, staging->staged_name, &made,
 		AT_SYMLINK_NOFOLLOW) == 0 && made.st_ino == old.st_ino && made.st_dev == old.st_dev
 	    && !remove_tree(staging->parent, staging->staged_name, 0))

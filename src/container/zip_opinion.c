@@ -13,8 +13,13 @@
 static bool
 fail_libzip(zip_error_t *libzip, struct error *err)
 {
-	if (zip_error_code_zip(libzip) == ZIP_ER_MEMORY)
+	int code = zip_error_code_zip(libzip);
+
+	if (code == ZIP_ER_MEMORY)
 		error_no_memory(err, 0);
+	else if (code == ZIP_ER_READ || code == ZIP_ER_SEEK || code == ZIP_ER_TELL)
+		error_set(err, ERROR_NO_INPUT, "eio", "cannot read it: %s",
+			zip_error_strerror(libzip));
 	else
 		error_set(err, ERROR_CORRUPT, "libzip", "libzip refuses the archive: %s",
 			zip_error_strerror(libzip));

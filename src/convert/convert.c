@@ -76,6 +76,13 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
 	known_classes_note(conversion->shards, log);
+	for (size_t i = 0; i < conversion->shards->input_count; i++) {
+		const struct input_file *input = conversion->shards->inputs[i];
+
+		if (!destination_spares(options->destination, input->fd, input->name,
+			options->replace, err))
+			return false;
+	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
 			!= NULL
@@ -449,6 +456,19 @@ start_again(struct conversion *conversion)
 	decision_log_init(&conversion->answer.log);
 }
 
+/* Nothing that is to be read may be in what is to be replaced. */
+static bool
+check_destination(const struct m2h_convert_options *options, struct error *err)
+{
+	const char *read[] = { options->source, options->sha256, options->config };
+
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+		if (read[i] != NULL
+		    && !destination_check(options->destination, read[i], options->replace, err))
+			return false;
+	return true;
+}
+
 static bool
 run(struct conversion *conversion, struct error *err)
 {
@@ -459,7 +479,7 @@ run(struct conversion *conversion, struct error *err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
 	    || (options->config != NULL
 	        && !given_config_read(options->config, &conversion->given, err))
-	    || !destination_check(options->destination, options->source, options->replace, err))
+	    || !check_destination(options, err))
 		return false;
 	done = run_attempt(conversion, indexed, err);
 	while (!done && knows_better(conversion, &indexed, err)) {
@@ -545,7 +565,7 @@ m2h_convert(const struct m2h_convert_options *options)
 		return NULL;
 	conversion->options = options;
 	answer_init(&conversion->answer);
-	done = run(conversion, &err);
+	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);

@@ -45,14 +45,30 @@ source_is_inside(const char *destination, const char *source)
 	}
 }
 
+static bool
+would_remove(const char *destination, const char *shown, struct error *err)
+{
+	error_set(err, ERROR_USAGE, "sameio", "replacing '%s' would remove '%s', which is to be "
+		"read", destination, shown);
+	return error_hint(err, "name another output directory");
+}
+
 bool
 destination_check(const char *destination, const char *source, bool replace,
 	struct error *err)
 {
-	if (replace && source_is_inside(destination, source)) {
-		error_set(err, ERROR_USAGE, "sameio",
-			"replacing '%s' would remove the checkpoint that is to be read", destination);
-		return error_hint(err, "name another output directory");
-	}
+	if (replace && source_is_inside(destination, source))
+		return would_remove(destination, source, err);
 	return staging_check(destination, replace, err);
+}
+
+bool
+destination_spares(const char *destination, int fd, const char *shown, bool replace,
+	struct error *err)
+{
+	char path[64];
+
+	text_format(path, sizeof path, "/proc/self/fd/%d", fd);
+	return !replace || !source_is_inside(destination, path)
+		|| would_remove(destination, shown, err);
 }

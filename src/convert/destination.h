@@ -7,8 +7,11 @@
 
 /* The directory in which `destination` lies, or will lie; returns `to`. */
 const char *destination_parent(const char *destination, char *to, size_t size);
-/* Can be made, and making it would not remove the source. */
+/* Can be made, and making it would not remove what is at the path `source`. */
 bool destination_check(const char *destination, const char *source, bool replace,
+	struct error *err);
+/* The same of a file that is open, wherever it was found. */
+bool destination_spares(const char *destination, int fd, const char *shown, bool replace,
 	struct error *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES ((size_t)64 << 10)
+#define BLOCK_BYTES ((size_t)8 << 10)   /* on the stack */
 
 /* ---- reading back ----------------------------------------------------------------- */
 

@@ -193,13 +193,16 @@ boxes_meet(const struct box_digits *a, const struct box_digits *b, unsigned digi
 }
 
 bool
-plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements)
+plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements,
+	struct error *err)
 {
 	uint64_t           radix[COPY_MAX_DIMS] = { 0 }, sum = 0;
 	unsigned           digits = collect_radix(boxes, count, radix);
 	struct box_digits *ranges = calloc(count + 1, sizeof *ranges);
-	bool               covers = ranges != NULL && digits > 0;
+	bool               covers = digits > 0;
 
+	if (ranges == NULL)
+		return error_no_memory(err, count * sizeof *ranges);
 	for (size_t b = 0; b < count && covers; b++) {
 		covers = box_to_digits(&boxes[b], radix, digits, elements, &ranges[b]);
 		for (size_t other = 0; other < b && covers; other++)
@@ -207,7 +210,8 @@ plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements)
 		sum += strided_copy_count(&boxes[b]);
 	}
 	free(ranges);
-	return covers && sum == elements;
+	return (covers && sum == elements) || error_set(err, ERROR_INTERNAL, "plan",
+		"the plan does not write every element exactly once");
 }
 
 /* ---- building --------------------------------------------------------------------- */
@@ -273,11 +277,8 @@ add_copies(struct builder *builder, size_t tensor, struct error *err)
 			&replica->piece, &box, err))
 			return false;
 	}
-	if (!plan_covers(builder->boxes, boxes, target->bytes / dtype_size(target->dtype))) {
-		error_set(err, ERROR_INTERNAL, "plan",
-			"the plan does not write every element exactly once");
+	if (!plan_covers(builder->boxes, boxes, target->bytes / dtype_size(target->dtype), err))
 		return error_in_tensor(err, target->name);
-	}
 	return true;
 }
 

@@ -72,7 +72,8 @@ uint64_t plan_gathered_bytes(const struct plan *plan);
 size_t plan_copies_of(const struct plan *plan, size_t shard, size_t storage, size_t *first);
 void plan_close(struct plan *plan);             /* NULL is fine */
 
-/* The proof by itself, for tests: the boxes of COPY_WRITE tile [0, elements) of a tensor. */
-bool plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements);
+/* The proof by itself: the boxes tile [0, elements) of a tensor; else ERROR_INTERNAL. */
+bool plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements,
+	struct error *err);
 
 #endif

@@ -40,6 +40,18 @@ timed() {
 		{ echo "bench: failed: $*" >&2; exit 1; }
 }
 
+# The same for a floor, which is what the machine allows at best: the faster of two runs.
+timed_floor() {
+	kept=$table
+	table=$kept.two
+	: > "$table"
+	timed "$@"
+	timed "$@"
+	table=$kept
+	sort -t "$(printf '\t')" -k 4,4n "$table.two" | sed -n 1p >> "$table"
+	rm -f "$table.two"
+}
+
 # The same, for what counts is the time to the first byte on standard error.
 timed_first_byte() {
 	fresh
@@ -58,13 +70,13 @@ timed_fsync() {
 # one_round ROUND: everything once, ours and its floor next to each other
 one_round() {
 	timed "$1" folder convert     "$tool" convert "$folder" -o "$out" -q
-	timed "$1" folder floor       "$bench/floor" convert "$checkpoint" "$out"
+	timed_floor "$1" folder floor "$bench/floor" convert "$checkpoint" "$out"
 	timed "$1" folder cp          cp "$checkpoint" "$out"
 	timed "$1" folder sha256sum   sha256sum "$checkpoint"
 	timed "$1" folder inspect     "$tool" inspect "$folder"
 
 	timed "$1" stored convert     "$tool" convert "$stored" -o "$out" -q
-	timed "$1" stored floor       "$bench/floor" convert "$stored" "$out"
+	timed_floor "$1" stored floor "$bench/floor" convert "$stored" "$out"
 	timed "$1" stored cp          cp "$stored" "$out"
 	timed "$1" stored sha256sum   sha256sum "$stored"
 	timed "$1" stored inspect     "$tool" inspect "$stored"

@@ -126,9 +126,13 @@ test_proof(void)
 			2, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		CHECK(plan_covers(rows[i].boxes, rows[i].count, 12) == rows[i].covers, "%s",
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct error err = { 0 };
+
+		CHECK(plan_covers(rows[i].boxes, rows[i].count, 12, &err) == rows[i].covers, "%s",
 			rows[i].name);
+		CHECK((err.kind == ERROR_INTERNAL) != rows[i].covers, "%s", rows[i].name);
+	}
 }
 
 int
