@@ -6,18 +6,16 @@
 #include "convert/destination.h"
 #include "convert/expected_digest.h"
 #include "convert/given_config.h"
+#include "convert/judgement.h"
 #include "convert/output_directory.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PICKLE_ARENA_BYTES ((size_t)32 << 20)
-#define GROSS_DRIFT        0.01         /* of the parameter's norm: shards of different runs */
-#define LEAST_NORM_MEAN    0.5
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
 struct conversion {
@@ -89,113 +87,7 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 		&& (conversion->plan = plan_build(conversion->model, &plan_options, err)) != NULL;
 }
 
-/* ---- replicas --------------------------------------------------------------------- */
-
-/* ‖used - replica‖ relative to ‖used‖, from what was written. */
-static bool
-relative_drift(struct conversion *conversion, int fd, size_t tensor, double *relative,
-	struct error *err)
-{
-	const struct plan_tensor *target = &conversion->plan->tensors[tensor];
-	double                    sum, norm;
-
-	if (!output_directory_sums(fd, target->offset, target->bytes, target->dtype, &sum, &norm,
-		err))
-		return false;
-	*relative = sqrt(conversion->executed.drifts[tensor].square_sum)
-		/ (norm > 0 ? sqrt(norm) : 1);
-	return true;
-}
-
-/* The replica of a tensor that lies in the shard, by its name there. */
-static const char *
-replica_path(const struct conversion *conversion, size_t tensor, size_t shard)
-{
-	const struct model_parameter *from =
-		&conversion->model->parameters[conversion->plan->tensors[tensor].parameter];
-
-	for (size_t i = 0; i < from->replica_count; i++)
-		if (from->replicas[i].piece.shard == shard)
-			return from->replicas[i].piece.path;
-	return "";
-}
-
-/* Shards of different runs; or an output layer that was taken for a copy, and is none. */
-static bool
-refuse_drift(struct conversion *conversion, size_t tensor, double relative, struct error *err)
-{
-	const struct plan_tensor *target = &conversion->plan->tensors[tensor];
-	const struct drift       *drift = &conversion->executed.drifts[tensor];
-	bool                      is_words = conversion->model->parameters[target->parameter].role
-		== ROLE_WORD_EMBEDDING;
-
-	error_set(err, ERROR_CORRUPT,
-		is_words && conversion->model->arguments.is_tie_assumed ? "untied" : "replicated",
-		"%s holds another copy of it (%s): %" PRIu64 " elements differ, by %.3g at most, %.3g "
-		"of its norm (at most %g is drift): shards of different runs?",
-		conversion->shards->items[drift->shard].name,
-		replica_path(conversion, tensor, drift->shard), drift->elements, drift->largest,
-		relative, GROSS_DRIFT);
-	return error_in_tensor(err, target->name);
-}
-
-/* Copies of one parameter in several ranks should be the same bits; slight drift happened
- * in real training runs and rank 0 is taken, gross drift means shards of different runs. */
-static bool
-judge_drift(struct conversion *conversion, int fd, struct error *err)
-{
-	for (size_t i = 0; i < conversion->plan->tensor_count; i++) {
-		const struct plan_tensor *target = &conversion->plan->tensors[i];
-		const struct drift       *drift = &conversion->executed.drifts[i];
-		double                    relative;
-
-		if (drift->elements == 0)
-			continue;
-		if (!relative_drift(conversion, fd, i, &relative, err))
-			return false;
-		if (!(relative <= GROSS_DRIFT))
-			return refuse_drift(conversion, i, relative, err);
-		decision_log_note(&conversion->answer.log, NOTE_WARNING, "replicated",
-			"%s: the copy in %s (%s) differs in %" PRIu64 " elements, by %.3g at most; %s "
-			"is used", target->name, conversion->shards->items[drift->shard].name,
-			replica_path(conversion, i, drift->shard), drift->elements, drift->largest,
-			target->is_mean ? "the mean of all ranks'" : "the first rank's");
-	}
-	return true;
-}
-
-/* Norm weights start at 1 and stay near it.  A mean far from it shows that they are stored
- * less 1 and nothing said so, or that something said so and they are not. */
-static bool
-judge_norms(struct conversion *conversion, int fd, struct error *err)
-{
-	double   all = 0, sum, square_sum, mean;
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < conversion->plan->tensor_count; i++) {
-		const struct plan_tensor *target = &conversion->plan->tensors[i];
-		enum model_role           role = conversion->model->parameters[target->parameter].role;
-
-		if (role != ROLE_INPUT_NORM_WEIGHT && role != ROLE_POST_ATTENTION_NORM_WEIGHT
-		    && role != ROLE_FINAL_NORM_WEIGHT)
-			continue;
-		if (!output_directory_sums(fd, target->offset, target->bytes, target->dtype, &sum,
-			&square_sum, err))
-			return false;
-		all += sum;
-		count += target->bytes / dtype_size(target->dtype);
-	}
-	mean = count > 0 ? all / (double)count : 1;
-	if (!conversion->model->arguments.norms_less_one && mean < LEAST_NORM_MEAN)
-		decision_log_note(&conversion->answer.log, NOTE_WARNING, "norms-doubtful",
-			"the norm weights are %.2g on average, where about 1 is usual: are they stored "
-			"less 1, and apply_layernorm_1p was lost?", mean);
-	if (conversion->model->arguments.norms_less_one && mean > 1 + LEAST_NORM_MEAN)
-		decision_log_note(&conversion->answer.log, NOTE_WARNING, "norms-doubtful",
-			"the norm weights are %.2g on average after 1 was added, where about 1 is usual: "
-			"are they stored less 1 at all?", mean);
-	return true;
-}
+/* ---- what the input must be --------------------------------------------------------- */
 
 /* --strict: nothing to warn of, or nothing at all. */
 static bool
@@ -297,8 +189,9 @@ write_weights(struct conversion *conversion, struct error *err)
 	if (!execute_plan(conversion->shards, conversion->plan, fd, &run, &conversion->executed,
 		err))
 		return false;
-	if (!check_inputs(conversion, err) || !judge_drift(conversion, fd, err)
-	    || !judge_norms(conversion, fd, err))
+	if (!check_inputs(conversion, err)
+	    || !judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
+		conversion->plan, &conversion->executed, &conversion->answer.log, fd }, err))
 		return false;
 	return output_directory_add_weights(&conversion->directory, conversion->plan->file_bytes,
 		conversion->executed.output_sha256, err);

@@ -402,10 +402,13 @@ take_result(struct execution *execution, struct error *err)
 	size_t count = execution->plan->tensor_count;
 
 	execution->result->drifts = calloc(count, sizeof *execution->result->drifts);
-	if (execution->result->drifts == NULL)
+	execution->result->specials = calloc(count, sizeof *execution->result->specials);
+	if (execution->result->drifts == NULL || execution->result->specials == NULL)
 		return error_no_memory(err, count * sizeof *execution->result->drifts);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		execution->result->drifts[i] = *scatter_drift(execution->scatter, i);
+		execution->result->specials[i] = *output_file_specials(execution->file, i);
+	}
 	memcpy(execution->result->output_sha256, output_file_sha256(execution->file),
 		DIGEST_HEX_SIZE);
 	return true;
@@ -444,6 +447,7 @@ execute_result_fini(struct execute_result *result)
 {
 	free(result->input_sha256);
 	free(result->drifts);
+	free(result->specials);
 	*result = (struct execute_result){ 0 };
 }
 

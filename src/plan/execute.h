@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/decision_log.h"
 #include "plan/drift.h"
+#include "plan/element.h"
 #include "plan/plan.h"
 
 /* Called in the thread of execute_plan(): bytes of input read plus bytes of output read
@@ -23,6 +24,7 @@ struct execute_result {
 	char         (*input_sha256)[DIGEST_HEX_SIZE];  /* by input of the shards */
 	char           output_sha256[DIGEST_HEX_SIZE];
 	struct drift  *drifts;                          /* by tensor of the plan */
+	struct element_specials *specials;              /* by tensor of the plan */
 };
 
 /*

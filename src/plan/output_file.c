@@ -18,6 +18,7 @@
 struct written {
 	uint64_t bytes;
 	uint32_t crc;           /* of the tensor, once all its bytes are there */
+	struct element_specials specials;
 };
 
 struct output_file {
@@ -116,6 +117,8 @@ output_file_write(struct output_file *file, size_t tensor, uint64_t offset, cons
 		return false;
 	written->crc ^= crc32_piece(crc32_of(0, bytes, count), count,
 		target->bytes - offset - count);
+	element_count_specials(&written->specials, target->dtype, bytes,
+		count / dtype_size(target->dtype));
 	pthread_mutex_lock(&file->lock);
 	written->bytes += count;
 	if (written->bytes == target->bytes)
@@ -246,6 +249,12 @@ const char *
 output_file_sha256(const struct output_file *file)
 {
 	return file->sha256;
+}
+
+const struct element_specials *
+output_file_specials(const struct output_file *file, size_t tensor)
+{
+	return &file->written[tensor].specials;
 }
 
 void

@@ -2,6 +2,7 @@
 #define PLAN_OUTPUT_FILE_H
 
 #include "base/digest.h"
+#include "plan/element.h"
 #include "plan/plan.h"
 
 /*
@@ -35,6 +36,9 @@ bool output_file_read_back(void *file, struct error *err);
 uint64_t output_file_progress(struct output_file *file);
 /* After output_file_read_back(): lower-case hex. */
 const char *output_file_sha256(const struct output_file *file);
+/* What was written to a tensor and is no finite number. */
+const struct element_specials *output_file_specials(const struct output_file *file,
+	size_t tensor);
 /* Does not close the descriptor.  NULL is fine. */
 void output_file_close(struct output_file *file);
 

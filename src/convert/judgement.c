@@ -1,0 +1,148 @@
+#include "convert/judgement.h"
+
+#include "convert/output_directory.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#define GROSS_DRIFT     0.01    /* of the parameter's norm: shards of different runs */
+#define LEAST_NORM_MEAN 0.5
+#define NAMED_SPECIALS  8       /* tensors with NaN or Inf that get a line of their own */
+
+/* ---- replicas --------------------------------------------------------------------- */
+
+/* ‖used - replica‖ relative to ‖used‖, from what was written. */
+static bool
+relative_drift(const struct judgement *judgement, size_t tensor, double *relative,
+	struct error *err)
+{
+	const struct plan_tensor *target = &judgement->plan->tensors[tensor];
+	double                    sum, norm;
+
+	if (!output_directory_sums(judgement->fd, target->offset, target->bytes, target->dtype, &sum, &norm,
+		err))
+		return false;
+	*relative = sqrt(judgement->executed->drifts[tensor].square_sum)
+		/ (norm > 0 ? sqrt(norm) : 1);
+	return true;
+}
+
+/* The replica of a tensor that lies in the shard, by its name there. */
+static const char *
+replica_path(const struct judgement *judgement, size_t tensor, size_t shard)
+{
+	const struct model_parameter *from =
+		&judgement->model->parameters[judgement->plan->tensors[tensor].parameter];
+
+	for (size_t i = 0; i < from->replica_count; i++)
+		if (from->replicas[i].piece.shard == shard)
+			return from->replicas[i].piece.path;
+	return "";
+}
+
+/* Shards of different runs; or an output layer that was taken for a copy, and is none. */
+static bool
+refuse_drift(const struct judgement *judgement, size_t tensor, double relative, struct error *err)
+{
+	const struct plan_tensor *target = &judgement->plan->tensors[tensor];
+	const struct drift       *drift = &judgement->executed->drifts[tensor];
+	bool                      is_words = judgement->model->parameters[target->parameter].role
+		== ROLE_WORD_EMBEDDING;
+
+	error_set(err, ERROR_CORRUPT,
+		is_words && judgement->model->arguments.is_tie_assumed ? "untied" : "replicated",
+		"%s holds another copy of it (%s): %" PRIu64 " elements differ, by %.3g at most, %.3g "
+		"of its norm (at most %g is drift): shards of different runs?",
+		judgement->shards->items[drift->shard].name,
+		replica_path(judgement, tensor, drift->shard), drift->elements, drift->largest,
+		relative, GROSS_DRIFT);
+	return error_in_tensor(err, target->name);
+}
+
+/* Copies of one parameter in several ranks should be the same bits; slight drift happened
+ * in real training runs and rank 0 is taken, gross drift means shards of different runs. */
+static bool
+judge_drift(const struct judgement *judgement, struct error *err)
+{
+	for (size_t i = 0; i < judgement->plan->tensor_count; i++) {
+		const struct plan_tensor *target = &judgement->plan->tensors[i];
+		const struct drift       *drift = &judgement->executed->drifts[i];
+		double                    relative;
+
+		if (drift->elements == 0)
+			continue;
+		if (!relative_drift(judgement, i, &relative, err))
+			return false;
+		if (!(relative <= GROSS_DRIFT))
+			return refuse_drift(judgement, i, relative, err);
+		decision_log_note(judgement->log, NOTE_WARNING, "replicated",
+			"%s: the copy in %s (%s) differs in %" PRIu64 " elements, by %.3g at most; %s "
+			"is used", target->name, judgement->shards->items[drift->shard].name,
+			replica_path(judgement, i, drift->shard), drift->elements, drift->largest,
+			target->is_mean ? "the mean of all ranks'" : "the first rank's");
+	}
+	return true;
+}
+
+/* ---- norms ------------------------------------------------------------------------ */
+
+/* Norm weights start at 1 and stay near it.  A mean far from it shows that they are stored
+ * less 1 and nothing said so, or that something said so and they are not. */
+static bool
+judge_norms(const struct judgement *judgement, struct error *err)
+{
+	double   all = 0, sum, square_sum, mean;
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < judgement->plan->tensor_count; i++) {
+		const struct plan_tensor *target = &judgement->plan->tensors[i];
+		enum model_role           role = judgement->model->parameters[target->parameter].role;
+
+		if (role != ROLE_INPUT_NORM_WEIGHT && role != ROLE_POST_ATTENTION_NORM_WEIGHT
+		    && role != ROLE_FINAL_NORM_WEIGHT)
+			continue;
+		if (!output_directory_sums(judgement->fd, target->offset, target->bytes, target->dtype, &sum,
+			&square_sum, err))
+			return false;
+		all += sum;
+		count += target->bytes / dtype_size(target->dtype);
+	}
+	mean = count > 0 ? all / (double)count : 1;
+	if (!judgement->model->arguments.norms_less_one && mean < LEAST_NORM_MEAN)
+		decision_log_note(judgement->log, NOTE_WARNING, "norms-doubtful",
+			"the norm weights are %.2g on average, where about 1 is usual: are they stored "
+			"less 1, and apply_layernorm_1p was lost?", mean);
+	if (judgement->model->arguments.norms_less_one && mean > 1 + LEAST_NORM_MEAN)
+		decision_log_note(judgement->log, NOTE_WARNING, "norms-doubtful",
+			"the norm weights are %.2g on average after 1 was added, where about 1 is usual: "
+			"are they stored less 1 at all?", mean);
+	return true;
+}
+
+/* ---- NaN and infinity ------------------------------------------------------------- */
+
+/* Copied as they are, bit for bit; but no trained model has them. */
+static void
+tell_specials(const struct judgement *judgement)
+{
+	size_t tensors = 0;
+
+	for (size_t i = 0; i < judgement->plan->tensor_count; i++) {
+		const struct element_specials *found = &judgement->executed->specials[i];
+
+		if (found->not_numbers + found->infinities == 0 || ++tensors > NAMED_SPECIALS)
+			continue;
+		decision_log_note(judgement->log, NOTE_WARNING, "nan", "%s: %" PRIu64 " NaN, %" PRIu64
+			" Inf", judgement->plan->tensors[i].name, found->not_numbers, found->infinities);
+	}
+	if (tensors > NAMED_SPECIALS)
+		decision_log_note(judgement->log, NOTE_WARNING, "nan", "%zu more tensors hold NaN or Inf",
+			tensors - NAMED_SPECIALS);
+}
+
+bool
+judgement_of_weights(const struct judgement *judgement, struct error *err)
+{
+	tell_specials(judgement);
+	return judge_drift(judgement, err) && judge_norms(judgement, err);
+}
