@@ -1,6 +1,7 @@
 #include "convert/expected_digest.h"
 
 #include "base/signals.h"
+#include "convert/destination.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ expected_digest_open(struct expected_digest *expected, const char *text, struct 
 		return false;
 	}
 	expected->hex[0] = '\0';
+	expected->list = text;
 	return read_list(expected, text, err);
 }
 
@@ -153,23 +155,50 @@ hash_file(const struct input_file *file, char to[DIGEST_HEX_SIZE])
 	return done;
 }
 
+/* false: it is no file that can be read. */
+static bool
+explain_file(const struct expected_digest *expected, const char *path, struct error *err)
+{
+	struct error       mismatch = { 0 }, unused;
+	struct input_file *file = input_file_open(path, ".", &unused);
+	char               sha256[DIGEST_HEX_SIZE];
+
+	if (file == NULL)
+		return false;
+	if (hash_file(file, sha256) && !check_file(expected, file->name, sha256, &mismatch))
+		*err = mismatch;
+	input_file_close(file);
+	return true;
+}
+
+static void
+explain_listed(const struct expected_digest *expected, const char *folder, const char *name,
+	struct error *err)
+{
+	char        beside[4096];
+	struct text path = { 0 };
+
+	text_add(&path, "%s/%s", folder, name);
+	if (!path.failed && !explain_file(expected, path.bytes, err)) {
+		path.length = 0;
+		text_add(&path, "%s/%s", destination_parent(expected->list, beside, sizeof beside),
+			name);
+		if (!path.failed)
+			explain_file(expected, path.bytes, err);
+	}
+	text_free(&path);
+}
+
 void
 expected_digest_explain(const struct expected_digest *expected, const char *path,
 	struct error *err)
 {
-	struct error       mismatch = { 0 }, unused;
-	struct input_file *file;
-	char               sha256[DIGEST_HEX_SIZE];
-
 	if (!expected->is_given || strcmp(path, "-") == 0 || err->kind == ERROR_SIGNAL
 	    || err->kind == ERROR_MISMATCH || err->kind == ERROR_NO_INPUT
-	    || err->kind == ERROR_USAGE)
+	    || err->kind == ERROR_USAGE || explain_file(expected, path, err))
 		return;
-	if ((file = input_file_open(path, ".", &unused)) == NULL)
-		return;
-	if (hash_file(file, sha256) && !check_file(expected, file->name, sha256, &mismatch))
-		*err = mismatch;
-	input_file_close(file);
+	for (size_t i = 0; i < expected->sums.count && err->kind != ERROR_MISMATCH; i++)
+		explain_listed(expected, path, expected->sums.lines[i].name, err);
 }
 
 void

@@ -12,6 +12,7 @@
 struct expected_digest {
 	bool         is_given;
 	char         hex[DIGEST_HEX_SIZE];      /* "" when it is a list */
+	const char  *list;                      /* its path, as the option gave it */
 	struct sums  sums;
 	struct arena arena;
 };
@@ -25,8 +26,8 @@ bool expected_digest_covers(const struct expected_digest *expected, const struct
 bool expected_digest_check(const struct expected_digest *expected, const struct shards *shards,
 	size_t input, const char *sha256, struct error *err);
 /* When a conversion failed: a file that is not the expected one is a better reason than what
- * was found in it.  Hashes `path` where it is a file and a digest was given, replaces *err on
- * a mismatch. */
+ * was found in it.  Hashes `path`, or where that is a folder what the list names (below the
+ * folder, or beside the list, as sha256sum -c would), and replaces *err on a mismatch. */
 void expected_digest_explain(const struct expected_digest *expected, const char *path,
 	struct error *err);
 void expected_digest_fini(struct expected_digest *expected);

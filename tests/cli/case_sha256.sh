@@ -10,4 +10,13 @@ convert -o four --sha256 0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16c
 echo "$sum  other.zip" >sums
 convert -o five --sha256 sums
 convert -o six --sha256 no-such-file
+# A folder whose one shard is damaged is first of all not what the list says.
+cp -r "$FIXTURES/ngc/good-label-2.0-tp2" ck
+(cd ck && sha256sum iter_*/mp_rank_*/*.pt >SUMS)
+damage() { printf '%s' "$2" | dd of="$1" bs=1 seek="$3" conv=notrunc 2>/dev/null; }
+folder() { "$MEGATRON2HF" convert -q --vocab-size 101 ck --sha256 ck/SUMS "$@" 2>&1 |
+	sed 's/found [0-9a-f]*/found DIGEST/; s/expected [0-9a-f]*,/expected DIGEST,/'; }
+folder -o seven
+damage ck/iter_0001000/mp_rank_01/model_optim_rng.pt XXXX 20
+folder -o eight
 ls -A
