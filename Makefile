@@ -75,7 +75,8 @@ tests: all $(UNIT) $(READERS)
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
 matrix:
 	@sh tests/bootstrap.sh matrix
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/unit/test_torch_writer
+	@sh tests/writer/run.sh $(BUILD)/tests/unit/test_torch_writer torch
 	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
 
 asan:
