@@ -267,7 +267,7 @@ test_shapes(void)
 	static const struct torch_writer_tensor tensors[] = {
 		{ "wte", DTYPE_FLOAT16, 2, { 300, 2 }, 0 },
 		{ "scalar", DTYPE_INT64, 0, { 0 }, 1 },
-		{ "empty", DTYPE_BFLOAT16, 2, { 0, 7 }, 2 },
+		{ "empty", DTYPE_BFLOAT16, 3, { 2, 0, 7 }, 2 },
 		{ "cube", DTYPE_FLOAT64, 3, { 2, 3, 4 }, 3 },
 		{ "lm_head", DTYPE_FLOAT16, 2, { 300, 2 }, 0 },
 	};
@@ -281,7 +281,7 @@ test_shapes(void)
 			"K\1tQK\0))\x89"),
 		PART("X\5\0\0\0empty"),
 		PART("X\7\0\0\0storagectorch\nBFloat16Storage\nX\1\0\0\0" "2X\3\0\0\0cpu"
-			"K\0tQK\0(K\0K\7t(K\7K\1t\x89"),
+			"K\0tQK\0(K\2K\0K\7t(K\7K\7K\1t\x89"),
 		PART("X\4\0\0\0cube"),
 		PART("X\7\0\0\0storagectorch\nDoubleStorage\nX\1\0\0\0" "3X\3\0\0\0cpu"
 			"K\x18tQK\0(K\2K\3K\4t(K\x0cK\4K\1t\x89"),
@@ -665,6 +665,61 @@ test_refusals(void)
 	}
 }
 
+static void
+test_root_length(void)
+{
+	char root[257];
+
+	for (size_t length = 254; length <= 256; length++) {
+		struct error         err = { 0 };
+		struct torch_writer *writer;
+
+		memset(root, 'r', length);
+		root[length] = '\0';
+		writer = torch_writer_open(root, sample, SAMPLE_COUNT, &err);
+		CHECK((writer != NULL) == (length <= 255), "%zu", length);
+		torch_writer_close(writer);
+	}
+}
+
+/* Files that end about where 63 bits do: their directories must, too. */
+static void
+test_longest_file(void)
+{
+	size_t accepted = 0;
+
+	for (uint64_t less = 0; less < 4096; less += 64) {
+		struct torch_writer_tensor tensor = { "a", DTYPE_INT8, 1, { INT64_MAX - less }, 0 };
+		struct error               err = { 0 };
+		struct torch_writer       *writer = torch_writer_open("r", &tensor, 1, &err);
+
+		if (writer == NULL)
+			continue;
+		CHECK(torch_writer_file_bytes(writer) <= INT64_MAX, "%" PRIu64 " bytes less", less);
+		accepted++;
+		torch_writer_close(writer);
+	}
+	CHECK(accepted > 32, "%zu", accepted);
+}
+
+/* Files that end about where 64 bits do: no sum may wrap. */
+static void
+test_no_wrap(void)
+{
+	for (uint64_t less = 0; less < 4096; less += 64) {
+		const struct torch_writer_tensor tensors[] = {
+			{ "a", DTYPE_INT8, 1, { INT64_MAX }, 0 },
+			{ "b", DTYPE_INT8, 1, { INT64_MAX - less }, 1 },
+		};
+		struct error         err = { 0 };
+		struct torch_writer *writer = torch_writer_open("r", tensors, 2, &err);
+
+		CHECK(writer == NULL, "%" PRIu64 " bytes less", less);
+		CHECK_TEXT(err.slug, "ptsize", "%" PRIu64 " bytes less", less);
+		torch_writer_close(writer);
+	}
+}
+
 static int
 write_sample(const char *path)
 {
@@ -690,5 +745,8 @@ main(int argc, char **argv)
 	test_large();
 	test_own_readers();
 	test_refusals();
+	test_root_length();
+	test_longest_file();
+	test_no_wrap();
 	return check_end("torch_writer");
 }
