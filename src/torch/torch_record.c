@@ -29,8 +29,8 @@
  *         offset that are all ones above
  *   end records: as in container/zip_end.c, the zip64 ones always, as torch has them
  *
- * torch.save writes date 0 and descriptors; both say less.  It pads in the same way, and its
- * readers map storages from where they lie.
+ * torch.save pads in the same way, for its readers map storages from where they lie; it
+ * writes descriptors, and as date 0, which is none.
  */
 #define HEADER_BYTES 30
 #define ENTRY_BYTES  46

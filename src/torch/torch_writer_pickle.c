@@ -23,8 +23,8 @@
  *   2E                                                STOP
  *
  * These opcodes and globals are among those that torch.load(weights_only=True) of every
- * version takes, and the only ones that scanners of model files pass.  Without a memo a
- * tensor is about 200 bytes, and a line of the list depends on nothing but its tensor.
+ * version takes, and that scanners of model files know as harmless.  Without a memo a tensor
+ * is about 200 bytes, and they depend on nothing but the tensor.
  */
 #define PROTOCOL 2
 
