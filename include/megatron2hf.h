@@ -110,6 +110,12 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *iteration;        /* a number or "release"; NULL: as the tracker says */
 	const char   *config;           /* path of a GPT-2 config.json to fill and to check from */
 	const char   *replicas;         /* "rank0" (NULL) or "mean" */
+	const char   *weights;          /* "safetensors" (NULL), "pytorch" or "both" */
+	const char   *dtype;            /* "keep" (NULL), "float16", "bfloat16", "float32" */
+	bool          allow_overflow;   /* values that the dtype cannot hold become infinite */
+	uint64_t      max_shard_bytes;  /* of the tensors in a weight file; 0: 50 GB */
+	const char   *profile;          /* "hf5" (NULL) or "hf4.18" */
+	bool          tensor_sha256;    /* a SHA-256 of each tensor in the manifest */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */

@@ -31,6 +31,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
+	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
 	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
 	set_color, set_threads, set_help, set_version;
 
@@ -43,6 +44,18 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"print the plan, write nothing", set_dry_run },
 	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
 		"what SRC must hash to, or a SHA256SUMS file", set_sha256 },
+	{ '\0', "weights", "FORM", FOR_CONVERT,
+		"safetensors, pytorch or both", set_weights },
+	{ '\0', "dtype", "TYPE", FOR_CONVERT,
+		"keep, float16, bfloat16 or float32", set_dtype },
+	{ '\0', "allow-overflow", NULL, FOR_CONVERT,
+		"what the type cannot hold becomes infinite", set_overflow },
+	{ '\0', "max-shard-size", "SIZE", FOR_CONVERT,
+		"of the weights in a file: 5GB, 500MB", set_shard_size },
+	{ '\0', "profile", "NAME", FOR_CONVERT,
+		"form of the directory: hf5 or hf4.18", set_profile },
+	{ '\0', "tensor-sha256", NULL, FOR_CONVERT,
+		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
 		"tokenizer files: auto or none", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT,
@@ -246,6 +259,73 @@ set_replicas(struct options *options, const struct option_spec *spec, const char
 }
 
 static bool
+set_weights(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "safetensors", "pytorch", "both", NULL };
+	unsigned                 choice;
+
+	options->weights = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_dtype(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "keep", "float16", "bfloat16", "float32", NULL };
+	unsigned                 choice;
+
+	options->dtype = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_profile(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "hf5", "hf4.18", NULL };
+	unsigned                 choice;
+
+	options->profile = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+/* "5GB", "1.5mb": a number, perhaps with a fraction, and a decimal unit, as the Hub's tools
+ * read it; what is less than a byte is cut off. */
+static bool
+set_shard_size(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char units[] = "KMGT";
+	size_t            digits = strspn(value, "0123456789");
+	const char       *unit = value + digits, *found;
+	uint64_t          whole, fraction = 0, scale = 1, factor = 1;
+
+	(void)spec;
+	if (unit[0] == '.') {
+		size_t more = strspn(unit + 1, "0123456789");
+
+		for (size_t i = 0; i < more && scale < 1000000000000; i++) {
+			fraction = 10 * fraction + (uint64_t)(unit[1 + i] - '0');
+			scale *= 10;
+		}
+		unit += 1 + more;
+	}
+	found = unit[0] != '\0' ? strchr(units, toupper((unsigned char)unit[0])) : NULL;
+	if (found != NULL && toupper((unsigned char)unit[1]) == 'B' && unit[2] == '\0'
+	    && text_parse_u64(value, digits, &whole) && whole < 1000000) {
+		for (const char *at = units; at <= found; at++)
+			factor *= 1000;
+		options->max_shard_bytes = whole * factor
+			+ (uint64_t)((double)fraction / (double)scale * (double)factor);
+		if (options->max_shard_bytes > 0)
+			return true;
+	}
+	return usage_error(err, "--max-shard-size", "a size like 5GB (KB, MB, GB or TB)", value);
+}
+
+static bool
 set_iteration(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -327,6 +407,8 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 SET_FLAG(set_force, force)
 SET_FLAG(set_dry_run, dry_run)
 SET_FLAG(set_strict, strict)
+SET_FLAG(set_overflow, allow_overflow)
+SET_FLAG(set_tensor_sha256, tensor_sha256)
 SET_FLAG(set_tensors, tensors)
 SET_FLAG(set_arguments, arguments)
 SET_FLAG(set_json, json)

@@ -49,6 +49,9 @@ struct options {
 	uint64_t              attention_heads;  /* 0: not given */
 	const char           *vocab_size, *tokenizer;   /* NULL: not given; as all of these */
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
+	const char           *weights, *dtype, *profile;
+	uint64_t              max_shard_bytes;  /* 0: not given */
+	bool                  allow_overflow, tensor_sha256;
 	bool                  strict;
 	bool                  tensors, arguments;
 };
@@ -68,7 +71,7 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 23
+#define OPTIONS_COUNT 29
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */
