@@ -36,6 +36,7 @@ $(BUILD)/tests/%.o: M2H_CFLAGS += -Itests
 $(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
 $(UNIT): %: %.o $(CLI_OBJ) $(LIB)
 $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
+$(BUILD)/bench/cast: $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
 $(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS):
 	@mkdir -p $(@D)
