@@ -322,6 +322,8 @@ add_index(struct opening *opening, const struct folder *folder,
 	text = input_file_text(input, INDEX_BYTES, err);
 	if (text != NULL && weight_index_parse(text, (size_t)input->size, &index, err)) {
 		done = add_shards(opening, folder, &index, candidate->form, err);
+		if (!done && err->kind == ERROR_NO_INPUT)
+			error_hint(err, "it is named in %s", candidate->name);
 		weight_index_fini(&index);
 	}
 	free(text);

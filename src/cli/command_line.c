@@ -62,7 +62,7 @@ find_command(const char *name, struct error *err)
 	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
-		error_hint(err, "the commands are convert, inspect, verify and help");
+		error_hint(err, "the commands are convert, inspect, verify, diff and help");
 	return COMMAND_NONE;
 }
 
@@ -165,7 +165,7 @@ take_letters(struct parser *parser, const char *letters)
 	}
 }
 
-/* The first word that is no option is the command, the second its operand. */
+/* The first word that is no option is the command, what follows its operands. */
 static void
 take_word(struct parser *parser, const char *word)
 {
@@ -178,6 +178,9 @@ take_word(struct parser *parser, const char *word)
 		options->help_topic = find_command(word, &fault);
 	else if (parser->operand_count == 1)
 		options->operand = word;
+	else if (parser->operand_count == 2 && options->command != COMMAND_NONE
+		&& options_command(options->command)->second != NULL)
+		options->second = word;
 	else if (parser->extra == NULL)
 		parser->extra = word;
 	parser->operand_count++;
@@ -230,10 +233,15 @@ check_operands(const struct parser *parser, struct error *err)
 
 	if (parser->extra != NULL)
 		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
-	else if (spec->operand[0] != '\0' && options->operand == NULL)
+	else if (spec->operand[0] != '\0' && options->operand == NULL && spec->second == NULL)
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
 	else if (options->operand != NULL && options->operand[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->operand);
+	else if (spec->second != NULL && options->second == NULL)
+		error_set(err, ERROR_USAGE, "usage", "%s needs %s and %s", spec->name, spec->operand,
+			spec->second);
+	else if (options->second != NULL && options->second[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->second);
 	else if (options->command == COMMAND_CONVERT && options->output == NULL)
 		error_set(err, ERROR_USAGE, "usage",
 			"convert needs --output DIR, the directory to create");
