@@ -3,11 +3,14 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FOR_CONVERT (1u << COMMAND_CONVERT)
 #define FOR_INSPECT (1u << COMMAND_INSPECT)
+#define FOR_DIFF    (1u << COMMAND_DIFF)
 #define FOR_ALL     (~0u)
 
 static const struct command_spec commands[COMMAND_COUNT] = {
@@ -24,6 +27,10 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 		"verify", "DIR", "check a converted directory", "DIR",
 		"Check the Hugging Face directory DIR: checksums, manifest, structure of the\n"
 		"weights, configuration, tokenizer.  All problems are listed, not the first.\n" },
+	[COMMAND_DIFF] = {
+		"diff", "A B", "compare weights tensor by tensor", "A",
+		"Compare the weights of A and B, each a Hugging Face directory or a weight file\n"
+		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n", "B" },
 	[COMMAND_HELP] = {
 		"help", "[COMMAND]", "describe a command", "",
 		"Describe COMMAND, or list the commands.\n" },
@@ -32,10 +39,10 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
-	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
-	set_color, set_threads, set_help, set_version;
+	set_strict, set_tensors, set_arguments, set_tolerance, set_json, set_quiet, set_verbose,
+	set_progress, set_color, set_threads, set_help, set_version;
 
-const struct option_spec options_table[OPTIONS_COUNT] = {
+const struct option_spec options_table[] = {
 	{ 'o', "output", "DIR", FOR_CONVERT,
 		"directory to create", set_output },
 	{ 'f', "force", NULL, FOR_CONVERT,
@@ -78,6 +85,8 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"a config.json to fill and to check from", set_config },
 	{ '\0', "iteration", "N", FOR_CONVERT | FOR_INSPECT,
 		"another than the tracker names, or release", set_iteration },
+	{ '\0', "tolerance", "X", FOR_DIFF,
+		"numbers that are at most X apart count as equal", set_tolerance },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -95,6 +104,8 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 	{ 'V', "version", NULL, FOR_ALL,
 		"the version", set_version },
 };
+const size_t options_count = sizeof options_table / sizeof *options_table;
+_Static_assert(sizeof options_table / sizeof *options_table <= OPTIONS_MOST, "room");
 
 const struct command_spec *
 options_command(enum command command)
@@ -347,6 +358,21 @@ set_config(struct options *options, const struct option_spec *spec, const char *
 	options->config = value;
 	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
 		"--config: the path is empty");
+}
+
+static bool
+set_tolerance(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	char *end = NULL;
+
+	(void)spec;
+	/* Digits first: strtod() also takes blanks, signs, "nan" and "infinity". */
+	if (isdigit((unsigned char)value[0]) || value[0] == '.')
+		options->tolerance = strtod(value, &end);
+	options->has_tolerance = true;
+	return (end != NULL && end != value && *end == '\0' && isfinite(options->tolerance))
+		|| usage_error(err, "--tolerance", "a number from 0 up", value);
 }
 
 static bool
