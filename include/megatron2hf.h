@@ -202,6 +202,13 @@ M2H_API void m2h_inspection_free(struct m2h_inspection *inspection);
 
 struct m2h_verify_options {
 	const char   *directory;
+	const char   *source;           /* a Megatron checkpoint to derive the weights from again;
+	                                   NULL: the directory by itself */
+	uint64_t      attention_heads;  /* as for convert, all of these */
+	const char   *vocab_size, *qkv_layout, *activation, *iteration, *replicas;
+	bool          has_tolerance;
+	double        tolerance;        /* |a - b| up to this is no difference */
+	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;
 	void         *progress_context;
 };
@@ -221,6 +228,7 @@ struct m2h_verification {
 	const struct m2h_file    *files;        /* that were checked, with digests */
 	size_t                    file_count;
 	size_t                    tensors;      /* that were found in the weight files */
+	size_t                    compared;     /* tensors that were compared with the source */
 };
 M2H_API struct m2h_verification *m2h_verify(const struct m2h_verify_options *options);
 M2H_API void m2h_verification_free(struct m2h_verification *verification);

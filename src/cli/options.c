@@ -11,6 +11,8 @@
 #define FOR_CONVERT (1u << COMMAND_CONVERT)
 #define FOR_INSPECT (1u << COMMAND_INSPECT)
 #define FOR_DIFF    (1u << COMMAND_DIFF)
+#define FOR_VERIFY  (1u << COMMAND_VERIFY)
+#define FOR_MODEL   (FOR_CONVERT | FOR_INSPECT | FOR_VERIFY)
 #define FOR_ALL     (~0u)
 
 static const struct command_spec commands[COMMAND_COUNT] = {
@@ -39,7 +41,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
-	set_strict, set_tensors, set_arguments, set_tolerance, set_json, set_quiet, set_verbose,
+	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_json, set_quiet, set_verbose,
 	set_progress, set_color, set_threads, set_help, set_version;
 
 const struct option_spec options_table[] = {
@@ -65,7 +67,7 @@ const struct option_spec options_table[] = {
 		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
 		"tokenizer files: auto or none", set_tokenizer },
-	{ '\0', "replicas", "WHICH", FOR_CONVERT,
+	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
@@ -73,19 +75,21 @@ const struct option_spec options_table[] = {
 		"add a line for every tensor", set_tensors },
 	{ '\0', "args", NULL, FOR_INSPECT,
 		"add a line for every training argument", set_arguments },
-	{ '\0', "num-attention-heads", "N", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "num-attention-heads", "N", FOR_MODEL,
 		"heads, where the checkpoint does not say", set_heads },
-	{ '\0', "vocab-size", "SIZE", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "vocab-size", "SIZE", FOR_MODEL,
 		"rows of the embedding: auto, padded or a number", set_vocab_size },
-	{ '\0', "qkv-layout", "N", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "qkv-layout", "N", FOR_MODEL,
 		"row order of QKV: auto, 0, 1 or 2", set_qkv_layout },
-	{ '\0', "activation", "NAME", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "activation", "NAME", FOR_MODEL,
 		"gelu_new, gelu or relu2, against the checkpoint", set_activation },
 	{ '\0', "config", "FILE", FOR_CONVERT | FOR_INSPECT,
 		"a config.json to fill and to check from", set_config },
-	{ '\0', "iteration", "N", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "iteration", "N", FOR_MODEL,
 		"another than the tracker names, or release", set_iteration },
-	{ '\0', "tolerance", "X", FOR_DIFF,
+	{ '\0', "source", "SRC", FOR_VERIFY,
+		"the checkpoint that DIR was made from", set_source },
+	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
 		"numbers that are at most X apart count as equal", set_tolerance },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
@@ -348,6 +352,16 @@ set_iteration(struct options *options, const struct option_spec *spec, const cha
 	    || (text_parse_u64(value, strlen(value), &number) && number > 0))
 		return true;
 	return usage_error(err, "--iteration", "a number above 0 or release", value);
+}
+
+static bool
+set_source(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->source = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--source: the path is empty");
 }
 
 static bool

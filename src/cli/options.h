@@ -57,6 +57,7 @@ struct options {
 	bool                  allow_overflow, tensor_sha256;
 	bool                  strict;
 	bool                  tensors, arguments;
+	const char           *source;
 	bool                  has_tolerance;
 	double                tolerance;
 };

@@ -306,6 +306,10 @@ report_json_verification(struct text *to, const struct options *options,
 	add_notes(&w, verification->notes, verification->note_count);
 	add_files(&w, "files", verification->files, verification->file_count);
 	add_number(&w, "tensors", verification->tensors);
+	if (options->source != NULL) {
+		add_string(&w, "source", options->source);
+		add_number(&w, "compared", verification->compared);
+	}
 	close_document(&w);
 }
 
