@@ -17,6 +17,13 @@ M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fvisibility=hidden
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes $(if $(WERROR),-Werror)
 M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
 
+# ISA-L inflates faster than zlib; it is not packaged for every architecture.  ISAL= does without.
+ISAL   := $(shell echo '\#include <isa-l/igzip_lib.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+ifeq ($(ISAL),yes)
+M2H_CFLAGS += -DM2H_HAS_ISAL
+M2H_LDLIBS += -lisal
+endif
+
 # What the build needs: header, and the Debian package that has it.
 NEEDED  = zip.h=libzip-dev zlib.h=zlib1g-dev libdeflate.h=libdeflate-dev \
   cjson/cJSON.h=libcjson-dev openssl/evp.h=libssl-dev
