@@ -165,6 +165,16 @@ take_letters(struct parser *parser, const char *letters)
 	}
 }
 
+/* The name of the second operand of a command, or NULL. */
+static const char *
+second_operand(enum command command)
+{
+	const char *blank = command != COMMAND_NONE
+		? strchr(options_command(command)->operand, ' ') : NULL;
+
+	return blank != NULL ? blank + 1 : NULL;
+}
+
 /* The first word that is no option is the command, what follows its operands. */
 static void
 take_word(struct parser *parser, const char *word)
@@ -178,8 +188,7 @@ take_word(struct parser *parser, const char *word)
 		options->help_topic = find_command(word, &fault);
 	else if (parser->operand_count == 1)
 		options->operand = word;
-	else if (parser->operand_count == 2 && options->command != COMMAND_NONE
-		&& options_command(options->command)->second != NULL)
+	else if (parser->operand_count == 2 && second_operand(options->command) != NULL)
 		options->second = word;
 	else if (parser->extra == NULL)
 		parser->extra = word;
@@ -230,18 +239,18 @@ check_operands(const struct parser *parser, struct error *err)
 {
 	const struct options      *options = parser->options;
 	const struct command_spec *spec = options_command(options->command);
+	const char                *second = second_operand(options->command);
 
 	if (parser->extra != NULL)
 		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
-	else if (spec->operand[0] != '\0' && options->operand == NULL && spec->second == NULL)
+	else if ((spec->operand[0] != '\0' && options->operand == NULL)
+		|| (second != NULL && options->second == NULL))
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
 	else if (options->operand != NULL && options->operand[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->operand);
-	else if (spec->second != NULL && options->second == NULL)
-		error_set(err, ERROR_USAGE, "usage", "%s needs %s and %s", spec->name, spec->operand,
-			spec->second);
+		return error_set(err, ERROR_USAGE, "usage", "%.*s: the path is empty",
+			(int)strcspn(spec->operand, " "), spec->operand);
 	else if (options->second != NULL && options->second[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->second);
+		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", second);
 	else if (options->command == COMMAND_CONVERT && options->output == NULL)
 		error_set(err, ERROR_USAGE, "usage",
 			"convert needs --output DIR, the directory to create");

@@ -30,9 +30,9 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 		"Check the Hugging Face directory DIR: checksums, manifest, structure of the\n"
 		"weights, configuration, tokenizer.  All problems are listed, not the first.\n" },
 	[COMMAND_DIFF] = {
-		"diff", "A B", "compare weights tensor by tensor", "A",
+		"diff", "A B", "compare weights tensor by tensor", "A B",
 		"Compare the weights of A and B, each a Hugging Face directory or a weight file\n"
-		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n", "B" },
+		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n" },
 	[COMMAND_HELP] = {
 		"help", "[COMMAND]", "describe a command", "",
 		"Describe COMMAND, or list the commands.\n" },

@@ -20,9 +20,9 @@ struct command_spec {
 	const char *name;
 	const char *usage;              /* what follows the name: "SRC -o DIR" */
 	const char *summary;            /* for the list of commands */
-	const char *operand;            /* what it works on: "SRC"; "" when it may be left out */
+	const char *operand;            /* what it works on: "SRC"; "" when it may be left out;
+	                                   "A B": two of them */
 	const char *about;              /* for its own help, lines of at most 79 columns */
-	const char *second;             /* a second operand that it needs; NULL: none */
 };
 
 enum options_progress {
