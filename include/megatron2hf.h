@@ -110,6 +110,7 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *iteration;        /* a number or "release"; NULL: as the tracker says */
 	const char   *config;           /* path of a GPT-2 config.json to fill and to check from */
 	const char   *replicas;         /* "rank0" (NULL) or "mean" */
+	const char   *profile;          /* form of config.json: "hf5" (NULL) or "hf4.18" */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */

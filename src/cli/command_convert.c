@@ -206,6 +206,7 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.iteration = options->iteration,
 		.config = options->config,
 		.replicas = options->replicas,
+		.profile = options->profile,
 		.strict = options->strict,
 		.threads = options->threads,
 		.progress = progress_update,

@@ -31,6 +31,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
+	set_profile,
 	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
 	set_color, set_threads, set_help, set_version;
 
@@ -47,6 +48,8 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"tokenizer files: auto or none", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
+	{ '\0', "profile", "NAME", FOR_CONVERT,
+		"whose form of config.json: hf5 or hf4.18", set_profile },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
@@ -242,6 +245,17 @@ set_replicas(struct options *options, const struct option_spec *spec, const char
 	unsigned                 choice;
 
 	options->replicas = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_profile(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "hf5", "hf4.18", NULL };
+	unsigned                 choice;
+
+	options->profile = value;
 	return choose(spec, value, names, &choice, err);
 }
 

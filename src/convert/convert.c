@@ -129,6 +129,13 @@ check_no_copies(struct conversion *conversion, struct error *err)
 
 /* ---- what is beside the weights --------------------------------------------------- */
 
+static enum config_form
+config_form(const struct m2h_convert_options *options)
+{
+	return options->profile != NULL && strcmp(options->profile, "hf4.18") == 0 ? CONFIG_HF4_18
+		: CONFIG_HF5;
+}
+
 /* All files that depend on the model alone.  Fits execute_options. */
 static bool
 write_furniture(void *context, struct error *err)
@@ -139,7 +146,9 @@ write_furniture(void *context, struct error *err)
 	bool                              wants_tokenizer = options->tokenizer == NULL
 		|| strcmp(options->tokenizer, "none") != 0;
 
-	if (!output_directory_add_config(&conversion->directory, arguments, err))
+	/* No torch_dtype: the type of the weights is the checkpoint's, nobody asked for another. */
+	if (!output_directory_add_config(&conversion->directory, arguments, config_form(options),
+		NULL, err))
 		return false;
 	if (!wants_tokenizer)
 		return true;
@@ -305,6 +314,10 @@ check_options(const struct m2h_convert_options *options, struct error *err)
 	    && strcmp(options->tokenizer, "none") != 0)
 		return error_set(err, ERROR_USAGE, "usage",
 			"the tokenizer is 'auto' or 'none', not '%s'", options->tokenizer);
+	if (options->profile != NULL && strcmp(options->profile, "hf5") != 0
+	    && strcmp(options->profile, "hf4.18") != 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"the profile is 'hf5' or 'hf4.18', not '%s'", options->profile);
 	if (options->replicas != NULL && strcmp(options->replicas, "rank0") != 0
 	    && strcmp(options->replicas, "mean") != 0)
 		return error_set(err, ERROR_USAGE, "usage",

@@ -1,7 +1,6 @@
 #include "convert/output_directory.h"
 
 #include "check/sums.h"
-#include "gpt2/config.h"
 #include "gpt2/tokenizer.h"
 #include "plan/drift.h"
 #include "plan/element.h"
@@ -150,13 +149,15 @@ config_of(const struct arguments *arguments)
 
 bool
 output_directory_add_config(struct output_directory *directory,
-	const struct arguments *arguments, struct error *err)
+	const struct arguments *arguments, enum config_form form, const char *torch_dtype,
+	struct error *err)
 {
 	struct gpt2_config config = config_of(arguments);
 	struct text        text = { 0 }, generation = { 0 };
 	bool               done;
 
-	config_write(&config, &text);
+	config.torch_dtype = torch_dtype;
+	config_write(&config, form, &text);
 	config_write_generation(&config, &generation);
 	done = output_directory_add(directory, "config.json", &text, err)
 		&& output_directory_add(directory, "generation_config.json", &generation, err);
