@@ -111,6 +111,8 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *config;           /* path of a GPT-2 config.json to fill and to check from */
 	const char   *replicas;         /* "rank0" (NULL) or "mean" */
 	const char   *profile;          /* form of config.json: "hf5" (NULL) or "hf4.18" */
+	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
+	const char   *license;          /* id for the head of README.md; NULL: none */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */

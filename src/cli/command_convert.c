@@ -207,6 +207,8 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.config = options->config,
 		.replicas = options->replicas,
 		.profile = options->profile,
+		.model_card = options->model_card,
+		.license = options->license,
 		.strict = options->strict,
 		.threads = options->threads,
 		.progress = progress_update,

@@ -31,7 +31,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
-	set_profile,
+	set_profile, set_model_card, set_license,
 	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
 	set_color, set_threads, set_help, set_version;
 
@@ -50,6 +50,10 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"of copies that drifted apart: rank0 or mean", set_replicas },
 	{ '\0', "profile", "NAME", FOR_CONVERT,
 		"whose form of config.json: hf5 or hf4.18", set_profile },
+	{ '\0', "model-card", "FILE", FOR_CONVERT,
+		"write README.md: auto, none or a text of yours", set_model_card },
+	{ '\0', "license", "ID", FOR_CONVERT,
+		"the licence that README.md names", set_license },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
@@ -257,6 +261,25 @@ set_profile(struct options *options, const struct option_spec *spec, const char 
 
 	options->profile = value;
 	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_model_card(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->model_card = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--model-card", "auto, none or the path of a file", value);
+}
+
+static bool
+set_license(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec, (void)err;
+	options->license = value;
+	return true;
 }
 
 static bool

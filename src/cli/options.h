@@ -49,7 +49,7 @@ struct options {
 	uint64_t              attention_heads;  /* 0: not given */
 	const char           *vocab_size, *tokenizer;   /* NULL: not given; as all of these */
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
-	const char           *profile;
+	const char           *profile, *model_card, *license;
 	bool                  strict;
 	bool                  tensors, arguments;
 };
@@ -69,7 +69,7 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 24
+#define OPTIONS_COUNT 26
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */

@@ -7,7 +7,9 @@
 #include "convert/expected_digest.h"
 #include "convert/given_config.h"
 #include "convert/judgement.h"
+#include "convert/model_card.h"
 #include "convert/output_directory.h"
+#include "gpt2/furniture.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
@@ -24,6 +26,7 @@ struct conversion {
 	const struct m2h_convert_options *options;
 	struct expected_digest            expected;
 	struct given_config               given;
+	struct model_card                 card;
 	bool                              assume_untied;
 	struct shards                    *shards;
 	struct model                     *model;
@@ -230,21 +233,45 @@ take_inputs(struct conversion *conversion, struct error *err)
 	return true;
 }
 
-static bool
-write_manifest(struct conversion *conversion, struct error *err)
+static struct manifest
+manifest_of(struct conversion *conversion)
 {
-	struct manifest manifest = {
+	output_directory_sort(&conversion->directory);
+	return (struct manifest){
 		.tool_version = M2H_VERSION, .shards = conversion->shards,
 		.model = conversion->model, .plan = conversion->plan,
 		.log = &conversion->answer.log, .weights_name = OUTPUT_WEIGHTS,
 		.inputs = conversion->inputs, .input_count = conversion->shards->input_count,
+		.outputs = conversion->directory.files, .output_count = conversion->directory.count,
 	};
-	struct text text = { 0 };
-	bool        done;
+}
 
-	output_directory_sort(&conversion->directory);
-	manifest.outputs = conversion->directory.files;
-	manifest.output_count = conversion->directory.count;
+/* README.md and what the Hub puts beside it, when they are asked for. */
+static bool
+write_card(struct conversion *conversion, struct error *err)
+{
+	struct manifest manifest = manifest_of(conversion);
+	struct text     card = { 0 }, attributes = { 0 };
+	bool            done;
+
+	if (!conversion->card.is_wanted)
+		return true;
+	model_card_write(&conversion->card, &manifest, &card);
+	furniture_write_gitattributes(&attributes);
+	done = output_directory_add(&conversion->directory, "README.md", &card, err)
+		&& output_directory_add(&conversion->directory, ".gitattributes", &attributes, err);
+	text_free(&card);
+	text_free(&attributes);
+	return done;
+}
+
+static bool
+write_manifest(struct conversion *conversion, struct error *err)
+{
+	struct manifest manifest = manifest_of(conversion);
+	struct text     text = { 0 };
+	bool            done;
+
 	manifest_write(&manifest, &text);
 	done = output_directory_add(&conversion->directory, "conversion.json", &text, err);
 	text_free(&text);
@@ -280,7 +307,8 @@ write_directory(struct conversion *conversion, struct error *err)
 		return false;
 	conversion->directory.staging = conversion->staging;
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
-	    || !take_inputs(conversion, err) || !write_manifest(conversion, err))
+	    || !take_inputs(conversion, err) || !write_card(conversion, err)
+	    || !write_manifest(conversion, err))
 		return false;
 	if (options->progress != NULL)
 		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
@@ -299,7 +327,7 @@ plan_directory(struct conversion *conversion, struct error *err)
 	return output_directory_add_weights(&conversion->directory,
 			conversion->plan->file_bytes, unknown, err)
 		&& write_furniture(conversion, err) && check_strict(conversion, err)
-		&& take_inputs(conversion, err)
+		&& take_inputs(conversion, err) && write_card(conversion, err)
 		&& write_manifest(conversion, err);
 }
 
@@ -366,7 +394,8 @@ start_again(struct conversion *conversion)
 static bool
 check_destination(const struct m2h_convert_options *options, struct error *err)
 {
-	const char *read[] = { options->source, options->sha256, options->config };
+	const char *read[] = { options->source, options->sha256, options->config,
+		options->model_card };
 
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
 		if (read[i] != NULL
@@ -383,6 +412,7 @@ run(struct conversion *conversion, struct error *err)
 
 	if (!check_options(options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
+	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
 	        && !given_config_read(options->config, &conversion->given, err))
 	    || !check_destination(options, err))
@@ -477,6 +507,7 @@ m2h_convert(const struct m2h_convert_options *options)
 	execute_result_fini(&conversion->executed);
 	forget_source(conversion);
 	expected_digest_fini(&conversion->expected);
+	model_card_fini(&conversion->card);
 	return &conversion->result;
 }
 

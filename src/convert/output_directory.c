@@ -1,6 +1,7 @@
 #include "convert/output_directory.h"
 
 #include "check/sums.h"
+#include "gpt2/furniture.h"
 #include "gpt2/tokenizer.h"
 #include "plan/drift.h"
 #include "plan/element.h"
@@ -106,7 +107,8 @@ output_directory_add(struct output_directory *directory, const char *name,
 	if ((file = new_file(directory, name, text->length, err)) == NULL)
 		return false;
 	if (!digest_sha256(text->bytes, text->length, file->sha256)
-	    || !digest_git_blob(text->bytes, text->length, file->git_blob))
+	    || (!furniture_is_lfs(name)
+	        && !digest_git_blob(text->bytes, text->length, file->git_blob)))
 		return error_no_memory(err, text->length);
 	if (directory->staging == NULL)
 		return true;

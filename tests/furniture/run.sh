@@ -37,5 +37,62 @@ mkdir "$temp/json"
 "$build/tests/unit/test_json_conformance" "$temp/json" >/dev/null
 expect "Python's json agrees about what is JSON" python3 "$here/json_opinion.py" "$temp/json"
 
+# ---- model card ----------------------------------------------------------------------
+
+m2h=$build/megatron2hf
+model=$PWD/fixtures/good-ngc-mini.zip
+
+convert() {     # SRC DIR option ...
+	source=$1
+	shift
+	"$m2h" convert -q "$source" --num-attention-heads 2 -o "$@"
+}
+
+same() {        # FILE FILE
+	cmp "$1" "$2"
+}
+
+is_whole() {    # DIR: by sha256sum and by verify
+	(cd "$1" && sha256sum --strict --quiet -c SHA256SUMS) && "$m2h" verify -q "$1"
+}
+
+cd "$temp" || exit 2
+expect 'a card' convert "$model" card --model-card auto --license no
+expect 'its directory' is_whole card
+expect 'its metadata' python3 "$here/read_card.py" card/README.md good-ngc-mini.zip no
+expect 'a card twice' convert "$model" again --model-card auto --license no
+expect 'the same bytes' diff -r card again
+"$m2h" convert -n --json "$model" --num-attention-heads 2 -o new --model-card auto \
+    --license no >plan.json
+expect 'the sizes of a dry run' python3 -c '
+import json, os
+sizes = {file["name"]: file["bytes"] for file in json.load(open("plan.json"))["outputs"]}
+for name in ("README.md", ".gitattributes", "config.json"):
+    assert sizes[name] == os.path.getsize("card/" + name), name
+'
+
+# Names that are Markdown, YAML, HTML, or do not print.
+hostile() {     # NAME AS-SHOWN
+	cp "$model" "$1"
+	expect "a card for $2" convert "./$1" hostile --model-card auto
+	expect "the card of $2" python3 "$here/read_card.py" hostile/README.md "$2"
+	rm -rf hostile "$1"
+}
+hostile 'a*b*_c_[d](http:e)<b>x|y&amp;$z$.zip' 'a*b*_c_[d](http:e)<b>x|y&amp;$z$.zip'
+hostile '`tick``ticks`.zip' '`tick``ticks`.zip'
+hostile '# - "quote": {no}, !x @y \z.zip' '# - "quote": {no}, !x @y \z.zip'
+hostile "$(printf 'line\n---\nlicense: evil.zip')" 'line\x0a---\x0alicense: evil.zip'
+hostile "$(printf 'esc\033[31m\377.zip')" 'esc\x1b[31m\xff.zip'
+
+# A text of the user's: with a block of its own as it is, without one under ours.
+printf '# Mine\n\nWords.' >body.md
+printf -- '---\nlicense: mit\n---\n# Mine\n' >whole.md
+expect 'a body' convert "$model" body --model-card body.md --license mit
+expect 'a body under the block' sh -c 'sed "1,/^tags/d;1,/^---$/d" body/README.md | tail -n +2 |
+	cmp - body.md && head -n 2 body/README.md | tail -n 1 | grep -qx "license: \"mit\""'
+expect 'a whole card' convert "$model" whole --model-card whole.md
+expect 'a whole card as it is' same whole.md whole/README.md
+cd "$OLDPWD" || exit 2
+
 echo "furniture: $passed passed, $failed failed"
 [ $failed -eq 0 ]
