@@ -113,6 +113,12 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *profile;          /* form of config.json: "hf5" (NULL) or "hf4.18" */
 	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
 	const char   *license;          /* id for the head of README.md; NULL: none */
+	const char   *stream;           /* "tar": no directory is made, but its files are written to
+	                                   stream_descriptor as a tar; NULL: a directory */
+	int           stream_descriptor;
+	const char   *staging;          /* folder in which they are made before; NULL: $TMPDIR, else
+	                                   /tmp */
+	uint64_t      source_date;      /* their time, in seconds since 1970, at most 8589934591 */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */

@@ -27,6 +27,7 @@ struct staging {
 	int                parent;              /* directory that holds both */
 	int                directory;           /* the staging directory, locked */
 	bool               replace, published;
+	bool               is_private;          /* not for a destination; see staging_open_private */
 	char               destination[PATH_MAX];       /* for messages */
 	char               name[NAME_MAX + 1];          /* of the destination in its parent */
 	char               staged_name[NAME_MAX + 1];   /* of the staging directory */
@@ -166,6 +167,16 @@ is_staging_name(const char *entry, const char *name)
 		&& strlen(entry + 6 + length) == SUFFIX_LETTERS;
 }
 
+/* Private ones may lie in a folder of everybody's, where only our own are ours to remove. */
+static bool
+is_ours(const struct staging *staging, int directory)
+{
+	struct stat found;
+
+	return !staging->is_private
+		|| (fstat(directory, &found) == 0 && found.st_uid == geteuid());
+}
+
 /* Staging directories that a killed run left behind: their lock is free. */
 static bool
 remove_stale(struct staging *staging, struct error *err)
@@ -190,9 +201,9 @@ remove_stale(struct staging *staging, struct error *err)
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (stale < 0)
 			continue;
-		if (flock(stale, LOCK_EX | LOCK_NB) == 0)
+		if (is_ours(staging, stale) && flock(stale, LOCK_EX | LOCK_NB) == 0)
 			remove_tree(staging->parent, entry->d_name, 0);
-		else if (errno == EWOULDBLOCK)
+		else if (!staging->is_private && errno == EWOULDBLOCK)
 			free_to_go = error_set(err, ERROR_NO_OUTPUT, "stale",
 				"another megatron2hf is writing '%s' (it holds %s)",
 				staging->destination, entry->d_name);
@@ -203,6 +214,25 @@ remove_stale(struct staging *staging, struct error *err)
 }
 
 /* ---- making ----------------------------------------------------------------------- */
+
+/* Opens and locks the directory just made.  false: another run took it for a stale one. */
+static bool
+take_directory(struct staging *staging)
+{
+	struct stat opened, named;
+
+	staging->directory = openat(staging->parent, staging->staged_name,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (staging->directory >= 0 && flock(staging->directory, LOCK_EX | LOCK_NB) == 0
+	    && fstat(staging->directory, &opened) == 0
+	    && fstatat(staging->parent, staging->staged_name, &named, AT_SYMLINK_NOFOLLOW) == 0
+	    && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+		return true;
+	if (staging->directory >= 0)
+		close(staging->directory);
+	staging->directory = -1;
+	return false;
+}
 
 /* A name that no other process has; the mode follows the umask, as mkdir's does. */
 static bool
@@ -220,40 +250,64 @@ make_directory(struct staging *staging, struct error *err)
 		suffix[SUFFIX_LETTERS] = '\0';
 		text_format(staging->staged_name, sizeof staging->staged_name, ".%s.m2h-%s",
 			staging->name, suffix);
-		if (mkdirat(staging->parent, staging->staged_name, 0777) == 0)
+		if (mkdirat(staging->parent, staging->staged_name,
+			staging->is_private ? 0700 : 0777) == 0) {
+			if (take_directory(staging))
+				return true;
+		} else if (errno != EEXIST) {
 			break;
-		if (errno != EEXIST || attempt == 999) {
-			error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot make a directory beside '%s'",
-				staging->destination);
-			staging->staged_name[0] = '\0';
-			return false;
 		}
 	}
-	staging->directory = openat(staging->parent, staging->staged_name,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (staging->directory < 0 || flock(staging->directory, LOCK_EX | LOCK_NB) != 0)
-		return error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot open and lock '%s'",
-			staging->staged_name);
-	return true;
+	error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot make a directory %s '%s'",
+		staging->is_private ? "in" : "beside", staging->destination);
+	staging->staged_name[0] = '\0';
+	return false;
 }
 
-struct staging *
-staging_open(const char *destination, bool replace, struct error *err)
+static struct staging *
+new_staging(const char *destination, struct error *err)
 {
 	struct staging *staging = calloc(1, sizeof *staging);
-	char            parent[PATH_MAX];
 
 	if (staging == NULL) {
 		error_no_memory(err, sizeof *staging);
 		return NULL;
 	}
 	staging->parent = staging->directory = -1;
-	staging->replace = replace;
 	text_format(staging->destination, sizeof staging->destination, "%s", destination);
+	return staging;
+}
+
+struct staging *
+staging_open(const char *destination, bool replace, struct error *err)
+{
+	struct staging *staging = new_staging(destination, err);
+	char            parent[PATH_MAX];
+
+	if (staging == NULL)
+		return NULL;
+	staging->replace = replace;
 	if (!split_destination(destination, parent, staging->name, err)
 	    || (staging->parent = open_parent(parent, err)) < 0
 	    || !check_in_parent(staging->parent, staging->name, destination, replace, err)
 	    || !remove_stale(staging, err) || !make_directory(staging, err)) {
+		staging_close(staging);
+		return NULL;
+	}
+	return staging;
+}
+
+struct staging *
+staging_open_private(const char *folder, struct error *err)
+{
+	struct staging *staging = new_staging(folder, err);
+
+	if (staging == NULL)
+		return NULL;
+	staging->is_private = true;
+	text_format(staging->name, sizeof staging->name, "megatron2hf");
+	if ((staging->parent = open_parent(folder, err)) < 0 || !remove_stale(staging, err)
+	    || !make_directory(staging, err)) {
 		staging_close(staging);
 		return NULL;
 	}

@@ -22,6 +22,9 @@ uint64_t staging_free_bytes(const char *destination);
 /* Makes the staging directory and locks it.  Removes stale ones of the same destination
  * whose lock is free; one that is locked is ERROR_NO_OUTPUT "another megatron2hf ...". */
 struct staging *staging_open(const char *destination, bool replace, struct error *err);
+/* The same in `folder`, for files that only pass through and are never published: readable by
+ * the owner alone, and any number may be there side by side. */
+struct staging *staging_open_private(const char *folder, struct error *err);
 /* A new file of `size` bytes (space reserved where the file system can), opened for
  * reading and writing, mode 0666 less the umask.  -1: *err.  Closed by staging_sync(). */
 int  staging_create(struct staging *staging, const char *name, uint64_t size,

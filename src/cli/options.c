@@ -31,7 +31,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
-	set_profile, set_model_card, set_license,
+	set_profile, set_model_card, set_license, set_stream, set_staging,
 	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
 	set_color, set_threads, set_help, set_version;
 
@@ -54,6 +54,10 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"write README.md: auto, none or a text of yours", set_model_card },
 	{ '\0', "license", "ID", FOR_CONVERT,
 		"the licence that README.md names", set_license },
+	{ '\0', "stream", "FORM", FOR_CONVERT,
+		"with -o -: tar, to standard output", set_stream },
+	{ '\0', "staging", "DIR", FOR_CONVERT,
+		"where --stream makes the files (default: /tmp)", set_staging },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
@@ -149,11 +153,6 @@ set_output(struct options *options, const struct option_spec *spec, const char *
 	(void)spec;
 	if (value[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
-	if (strcmp(value, "-") == 0) {
-		error_set(err, ERROR_USAGE, "usage",
-			"--output: a directory cannot go to standard output");
-		return error_hint(err, "write ./- for a directory of that name");
-	}
 	options->output = value;
 	return true;
 }
@@ -283,6 +282,27 @@ set_license(struct options *options, const struct option_spec *spec, const char 
 }
 
 static bool
+set_stream(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "tar", NULL };
+	unsigned                 choice;
+
+	options->stream = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_staging(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->staging = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--staging: the path is empty");
+}
+
+static bool
 set_iteration(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -341,6 +361,13 @@ options_take_threads(struct options *options, const char *what, const char *valu
 	options->threads = (unsigned)number;
 	options->has_threads = true;
 	return true;
+}
+
+bool
+options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err)
+{
+	return parse_number(what, value, 0, 8589934591, &options->source_date, err);
 }
 
 static bool

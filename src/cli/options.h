@@ -50,6 +50,8 @@ struct options {
 	const char           *vocab_size, *tokenizer;   /* NULL: not given; as all of these */
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
 	const char           *profile, *model_card, *license;
+	const char           *stream, *staging;
+	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
 	bool                  tensors, arguments;
 };
@@ -69,12 +71,14 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 26
+#define OPTIONS_COUNT 28
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */
 bool options_take_threads(struct options *options, const char *what, const char *value,
 	struct error *err);
-
+/* Seconds since 1970, as many as a tar can say. */
+bool options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err);
 
 #endif

@@ -9,11 +9,13 @@
 #include "convert/judgement.h"
 #include "convert/model_card.h"
 #include "convert/output_directory.h"
+#include "convert/tar_stream.h"
 #include "gpt2/furniture.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +25,9 @@
 struct conversion {
 	struct m2h_conversion             result;       /* first: what the caller holds */
 	struct answer                     answer;
-	const struct m2h_convert_options *options;
+	const struct m2h_convert_options *options;      /* the caller's, or `streaming` */
+	struct m2h_convert_options        streaming;    /* those with a place for the files */
+	char                              stream_place[PATH_MAX];
 	struct expected_digest            expected;
 	struct given_config               given;
 	struct model_card                 card;
@@ -297,12 +301,57 @@ check_space(struct conversion *conversion, struct error *err)
 		conversion->options->destination);
 }
 
+/* A tar of files that were made in a folder for what passes through: a place in it stands for
+ * the destination, where space and the spool of a pipe are meant. */
+static bool
+place_stream(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const char                       *folder = options->staging, *environment;
+
+	if (options->stream == NULL)
+		return true;
+	if (strcmp(options->stream, "tar") != 0)
+		return error_set(err, ERROR_USAGE, "usage", "the stream is 'tar', not '%s'",
+			options->stream);
+	environment = getenv("TMPDIR");
+	if (folder == NULL)
+		folder = environment != NULL && environment[0] != '\0' ? environment : "/tmp";
+	if (strlen(folder) + sizeof "/megatron2hf" > sizeof conversion->stream_place)
+		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%.80s...' is too long",
+			folder);
+	conversion->streaming = *options;
+	conversion->streaming.staging = folder;
+	conversion->streaming.destination = text_format(conversion->stream_place,
+		sizeof conversion->stream_place, "%s/megatron2hf", folder);
+	conversion->streaming.replace = false;
+	conversion->options = &conversion->streaming;
+	return true;
+}
+
+/* What was made gets to where it is wanted. */
+static bool
+deliver(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+
+	if (options->progress != NULL)
+		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
+	if (options->stream != NULL)
+		return tar_stream_write(options->stream_descriptor,
+			staging_directory(conversion->staging), conversion->directory.files,
+			conversion->directory.count, options->source_date, err);
+	return staging_sync(conversion->staging, err) && signals_go_on(err)
+		&& staging_publish(conversion->staging, err);
+}
+
 static bool
 write_directory(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
 
-	conversion->staging = staging_open(options->destination, options->replace, err);
+	conversion->staging = options->stream != NULL ? staging_open_private(options->staging, err)
+		: staging_open(options->destination, options->replace, err);
 	if (conversion->staging == NULL)
 		return false;
 	conversion->directory.staging = conversion->staging;
@@ -310,10 +359,7 @@ write_directory(struct conversion *conversion, struct error *err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
 	    || !write_manifest(conversion, err))
 		return false;
-	if (options->progress != NULL)
-		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
-	return staging_sync(conversion->staging, err) && signals_go_on(err)
-		&& staging_publish(conversion->staging, err);
+	return deliver(conversion, err);
 }
 
 /* What would be written, with its sizes. */
@@ -397,7 +443,7 @@ check_destination(const struct m2h_convert_options *options, struct error *err)
 	const char *read[] = { options->source, options->sha256, options->config,
 		options->model_card };
 
-	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+	for (size_t i = 0; i < sizeof read / sizeof *read && options->stream == NULL; i++)
 		if (read[i] != NULL
 		    && !destination_check(options->destination, read[i], options->replace, err))
 			return false;
@@ -407,9 +453,12 @@ check_destination(const struct m2h_convert_options *options, struct error *err)
 static bool
 run(struct conversion *conversion, struct error *err)
 {
-	const struct m2h_convert_options *options = conversion->options;
+	const struct m2h_convert_options *options;
 	bool                              done, indexed = false;
 
+	if (!place_stream(conversion, err))
+		return false;
+	options = conversion->options;
 	if (!check_options(options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
 	    || !model_card_open(&conversion->card, options->model_card, options->license, err)

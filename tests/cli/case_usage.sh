@@ -29,6 +29,13 @@ try convert a -o d --sha256 ''
 try convert a -o d --sha256 0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e600
 try convert a -o d --tokenizer gpt2
 try convert a -o d --profile hf4
+try convert a -o d --stream tar
+try convert a -o - --stream zip
+try convert a -o - --stream tar --json
+try convert a -o - --stream tar --staging ''
+try convert a -o d --staging s
+SOURCE_DATE_EPOCH=today try convert a -o - --stream tar
+SOURCE_DATE_EPOCH=8589934592 try convert a -o - --stream tar
 try convert a -o d --vocab-size 0
 try convert a -o d --vocab-size 50,257
 try convert a -o d --num-attention-heads 0

@@ -92,6 +92,50 @@ expect 'a body under the block' sh -c 'sed "1,/^tags/d;1,/^---$/d" body/README.m
 	cmp - body.md && head -n 2 body/README.md | tail -n 1 | grep -qx "license: \"mit\""'
 expect 'a whole card' convert "$model" whole --model-card whole.md
 expect 'a whole card as it is' same whole.md whole/README.md
+
+# ---- tar ----------------------------------------------------------------------------
+
+stream() {      # FILE option ...
+	file=$1
+	shift
+	"$m2h" convert -q "$model" --num-attention-heads 2 -o - --stream tar "$@" >"$file"
+}
+
+mkdir staging
+expect 'a stream' stream one.tar --staging staging --model-card auto --license no
+expect 'nothing is left of it' rmdir staging
+mkdir staging extracted
+expect 'tar reads it' tar -C extracted -xf one.tar
+expect 'what the directory holds' diff -r card extracted
+expect 'the same modes' sh -c 'test -z "$(find extracted -type f ! -perm 644)"'
+expect 'the same bytes again' sh -c '
+	umask 077 && cd / && TZ=Asia/Tokyo TMPDIR="$3" "$0" convert -q "$1" -j 1 -o - --stream tar \
+	    --num-attention-heads 2 --model-card auto --license no | cmp - "$2"' \
+    "$m2h" "$model" "$temp/one.tar" "$temp/staging"
+expect 'nothing is left in TMPDIR' rmdir staging
+(SOURCE_DATE_EPOCH=1700000000 && export SOURCE_DATE_EPOCH && stream dated.tar)
+expect "Python's tarfile reads it" python3 -c '
+import tarfile
+for name, time in (("one.tar", 0), ("dated.tar", 1700000000)):
+    members = tarfile.open(name).getmembers()
+    assert [m.name for m in members] == sorted(m.name for m in members), name
+    for m in members:
+        assert m.isreg() and (m.mtime, m.uid, m.gid, m.mode) == (time, 0, 0, 0o644), m.get_info()
+        assert m.uname == m.gname == "" and not m.pax_headers, m.get_info()
+'
+expect 'a header beyond 8 GiB' "$build/tests/unit/test_tar" large.tar
+expect "Python's tarfile reads that" python3 -c '
+import tarfile
+with tarfile.open("large.tar") as archive:
+    sizes = {m.name: (m.size, m.mtime) for m in archive.getmembers()}
+    assert sizes == {"large.bin": (9 * 2**30 + 2, 86400), "small.txt": (5, 86400)}, sizes
+    assert archive.extractfile("small.txt").read() == b"after"
+'
+expect 'and tar' sh -c 'tar -xOf large.tar small.txt | grep -qx after'
+rm -f large.tar
+mkdir empty
+expect 'terminals, readers that go, readers that stall' \
+    sh -c 'cd empty && python3 "$0" "$@"' "$here/stream.py" "$m2h" "$model"
 cd "$OLDPWD" || exit 2
 
 echo "furniture: $passed passed, $failed failed"
