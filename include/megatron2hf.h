@@ -118,7 +118,9 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	int           stream_descriptor;
 	const char   *staging;          /* folder in which they are made before; NULL: $TMPDIR, else
 	                                   /tmp */
-	uint64_t      source_date;      /* their time, in seconds since 1970, at most 8589934591 */
+	const char   *provenance;       /* a file for an in-toto statement; `replace` counts for it */
+	uint64_t      source_date;      /* time in a stream or statement, in seconds since 1970, at
+	                                   most 8589934591; 0: 1970 in the one, none in the other */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */

@@ -114,6 +114,17 @@ say_written(struct report *report, const char *directory, bool is_stream,
 	report_end(report);
 }
 
+static void
+say_provenance(struct report *report, const char *path, const struct m2h_conversion *conversion)
+{
+	if (path == NULL)
+		return;
+	report_begin(report, "wrote");
+	report_escaped(report, path);
+	report_words(report, ": provenance of %zu files", conversion->output_count);
+	report_end(report);
+}
+
 /* What a dry run is for: the plan, as data. */
 static void
 say_plan(struct report *report, const struct options *options,
@@ -173,6 +184,7 @@ say_conversion(const struct options *options, const struct m2h_conversion *conve
 			say_findings(&report, conversion);
 			say_account(&report, conversion);
 			say_written(&report, options->output, options->stream != NULL, conversion);
+			say_provenance(&report, options->provenance, conversion);
 		}
 		/* As it was given, since a pipeline uses it. */
 		if (options->stream == NULL)
@@ -231,6 +243,7 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.stream = options->stream,
 		.stream_descriptor = STDOUT_FILENO,
 		.staging = options->staging,
+		.provenance = options->provenance,
 		.source_date = options->source_date,
 		.strict = options->strict,
 		.threads = options->threads,

@@ -271,7 +271,7 @@ check_source_date(struct options *options, struct error *err)
 {
 	const char *date = getenv("SOURCE_DATE_EPOCH");
 
-	if (options->stream == NULL || date == NULL || date[0] == '\0')
+	if ((options->stream == NULL && options->provenance == NULL) || date == NULL || date[0] == '\0')
 		return true;
 	return options_take_source_date(options, "SOURCE_DATE_EPOCH", date, err);
 }

@@ -32,6 +32,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_profile, set_model_card, set_license, set_stream, set_staging,
+	set_provenance,
 	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
 	set_color, set_threads, set_help, set_version;
 
@@ -58,6 +59,8 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"with -o -: tar, to standard output", set_stream },
 	{ '\0', "staging", "DIR", FOR_CONVERT,
 		"where --stream makes the files (default: /tmp)", set_staging },
+	{ '\0', "provenance", "FILE", FOR_CONVERT,
+		"say in FILE what was made of what (SLSA)", set_provenance },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
@@ -300,6 +303,16 @@ set_staging(struct options *options, const struct option_spec *spec, const char 
 	options->staging = value;
 	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
 		"--staging: the path is empty");
+}
+
+static bool
+set_provenance(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->provenance = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--provenance", "the path of a file", value);
 }
 
 static bool

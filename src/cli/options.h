@@ -50,7 +50,7 @@ struct options {
 	const char           *vocab_size, *tokenizer;   /* NULL: not given; as all of these */
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
 	const char           *profile, *model_card, *license;
-	const char           *stream, *staging;
+	const char           *stream, *staging, *provenance;
 	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
 	bool                  tensors, arguments;
@@ -71,7 +71,7 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 28
+#define OPTIONS_COUNT 29
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */

@@ -9,6 +9,7 @@
 #include "convert/judgement.h"
 #include "convert/model_card.h"
 #include "convert/output_directory.h"
+#include "convert/provenance.h"
 #include "convert/tar_stream.h"
 #include "gpt2/furniture.h"
 #include "megatron/known_classes.h"
@@ -36,6 +37,7 @@ struct conversion {
 	struct model                     *model;
 	struct plan                      *plan;
 	struct staging                   *staging;
+	struct staging                   *statement;    /* of --provenance; NULL: none */
 	struct output_directory           directory;
 	struct execute_result             executed;
 	struct manifest_file             *inputs;
@@ -84,8 +86,12 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	for (size_t i = 0; i < conversion->shards->input_count; i++) {
 		const struct input_file *input = conversion->shards->inputs[i];
 
-		if (!destination_spares(options->destination, input->fd, input->name,
-			options->replace, err))
+		if ((options->stream == NULL
+		     && !destination_spares(options->destination, input->fd, input->name,
+				options->replace, err))
+		    || (options->provenance != NULL
+		        && !destination_spares(options->provenance, input->fd, input->name,
+				options->replace, err)))
 			return false;
 	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
@@ -282,6 +288,39 @@ write_manifest(struct conversion *conversion, struct error *err)
 	return done && output_directory_add_sums(&conversion->directory, err);
 }
 
+/* Ready in its own staging directory, before anything appears. */
+static bool
+write_provenance(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const struct manifest             manifest = manifest_of(conversion);
+	struct provenance                 provenance = {
+		.manifest = &manifest, .outputs = conversion->directory.files,
+		.output_count = conversion->directory.count, .options = options,
+	};
+	struct text text = { 0 };
+	bool        done = false;
+
+	if (conversion->statement == NULL)
+		return true;
+	provenance.others[0].path = options->config;
+	memcpy(provenance.others[0].sha256, conversion->given.sha256, DIGEST_HEX_SIZE);
+	if (conversion->card.given != NULL) {
+		provenance.others[1].path = options->model_card;
+		if (!digest_sha256(conversion->card.given, conversion->card.given_length,
+			provenance.others[1].sha256))
+			return error_no_memory(err, 0);
+	}
+	provenance_write(&provenance, &text);
+	if (text.failed)
+		error_no_memory(err, text.length);
+	else
+		done = staging_write(conversion->statement, "statement", text.bytes, text.length, err)
+			&& staging_sync(conversion->statement, err);
+	text_free(&text);
+	return done || error_in_file(err, options->provenance);
+}
+
 /* ---- all of it -------------------------------------------------------------------- */
 
 static bool
@@ -324,7 +363,6 @@ place_stream(struct conversion *conversion, struct error *err)
 	conversion->streaming.staging = folder;
 	conversion->streaming.destination = text_format(conversion->stream_place,
 		sizeof conversion->stream_place, "%s/megatron2hf", folder);
-	conversion->streaming.replace = false;
 	conversion->options = &conversion->streaming;
 	return true;
 }
@@ -354,12 +392,17 @@ write_directory(struct conversion *conversion, struct error *err)
 		: staging_open(options->destination, options->replace, err);
 	if (conversion->staging == NULL)
 		return false;
+	if (options->provenance != NULL && (conversion->statement = staging_open_file(
+		options->provenance, options->replace, err)) == NULL)
+		return false;
 	conversion->directory.staging = conversion->staging;
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
-	    || !write_manifest(conversion, err))
+	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
+	    || !deliver(conversion, err))
 		return false;
-	return deliver(conversion, err);
+	return conversion->statement == NULL || staging_publish_file(conversion->statement, err)
+		|| error_hint(err, "the result itself is complete and in its place");
 }
 
 /* What would be written, with its sizes. */
@@ -428,7 +471,8 @@ static void
 start_again(struct conversion *conversion)
 {
 	staging_close(conversion->staging);
-	conversion->staging = NULL;
+	staging_close(conversion->statement);
+	conversion->staging = conversion->statement = NULL;
 	conversion->directory = (struct output_directory){ 0 };
 	execute_result_fini(&conversion->executed);
 	forget_source(conversion);
@@ -436,18 +480,28 @@ start_again(struct conversion *conversion)
 	decision_log_init(&conversion->answer.log);
 }
 
-/* Nothing that is to be read may be in what is to be replaced. */
+/* Nothing that is to be read may be in what is to be replaced.  What a stream is made of has a
+ * place of its own. */
 static bool
 check_destination(const struct m2h_convert_options *options, struct error *err)
 {
 	const char *read[] = { options->source, options->sha256, options->config,
 		options->model_card };
 
-	for (size_t i = 0; i < sizeof read / sizeof *read && options->stream == NULL; i++)
-		if (read[i] != NULL
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+		if (read[i] == NULL)
+			continue;
+		if (options->stream == NULL
 		    && !destination_check(options->destination, read[i], options->replace, err))
 			return false;
-	return true;
+		if (options->provenance != NULL
+		    && !destination_keeps(options->provenance, read[i], options->replace, err))
+			return false;
+	}
+	return options->provenance == NULL
+		|| ((options->stream != NULL
+			|| destination_check_beside(options->destination, options->provenance, err))
+		    && staging_check_file(options->provenance, options->replace, err));
 }
 
 static bool
@@ -552,6 +606,7 @@ m2h_convert(const struct m2h_convert_options *options)
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
+	staging_close(conversion->statement);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);
 	forget_source(conversion);

@@ -31,9 +31,12 @@ try convert a -o d --tokenizer gpt2
 try convert a -o d --profile hf4
 try convert a -o d --stream tar
 try convert a -o - --stream zip
-try convert a -o - --stream tar --json
+try convert a -o - --stream tar --json >/dev/null
 try convert a -o - --stream tar --staging ''
 try convert a -o d --staging s
+try convert a -o d --provenance ''
+try convert a -o d --provenance -
+SOURCE_DATE_EPOCH=2020-01-01 try convert a -o d --provenance p
 SOURCE_DATE_EPOCH=today try convert a -o - --stream tar
 SOURCE_DATE_EPOCH=8589934592 try convert a -o - --stream tar
 try convert a -o d --vocab-size 0

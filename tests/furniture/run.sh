@@ -93,6 +93,49 @@ expect 'a body under the block' sh -c 'sed "1,/^tags/d;1,/^---$/d" body/README.m
 expect 'a whole card' convert "$model" whole --model-card whole.md
 expect 'a whole card as it is' same whole.md whole/README.md
 
+# ---- provenance ---------------------------------------------------------------------
+
+expect 'a statement' convert "$model" stated --provenance stated.json
+expect 'its digests' python3 "$here/read_provenance.py" stated.json stated "$model"
+cp "$model" 'a b%é#?.zip'
+printf '{"n_head": 2}' >two.json
+(
+	SOURCE_DATE_EPOCH=1700000000
+	export SOURCE_DATE_EPOCH
+	expect 'a statement with a date' convert './a b%é#?.zip' dated --config two.json \
+	    --model-card body.md --provenance dated.json
+	expect 'its date and all that was read' python3 "$here/read_provenance.py" dated.json dated \
+	    "$temp/a b%é#?.zip" two.json body.md --date 2023-11-14T22:13:20Z
+	cp dated.json dated-before.json
+	expect 'it is replaced with --force' convert './a b%é#?.zip' dated --config two.json \
+	    --model-card body.md --provenance dated.json -f -j 1
+	expect 'by the same bytes' same dated.json dated-before.json
+	echo "$passed $failed" >counts
+)
+read -r passed failed <counts
+ranks=$OLDPWD/fixtures/ngc/good-tp2
+expect 'a statement for several ranks' sh -c '"$0" convert -q "$1" -o ranks --provenance ranks.json \
+    --num-attention-heads 4 || "$0" convert -q "$1" -o ranks --provenance ranks.json' "$m2h" "$ranks"
+expect 'the digests of all ranks' python3 "$here/read_provenance.py" ranks.json ranks \
+    $(find "$ranks" -name '*.pt' | sort)
+expect 'nothing beside them' sh -c 'test -z "$(ls -A | grep m2h)"'
+
+# The statement cannot be synced: nothing appears.  It cannot be moved: all else is there.
+fault() {       # CALL WHEN
+	rm -rf out out.json
+	strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:error=EIO:when=$2" \
+	    "$m2h" convert -q "$model" --num-attention-heads 2 -o out --provenance out.json \
+	    >/dev/null 2>said
+	[ $? -eq 7 ] && [ "$(ls -d out out.json .out* 2>/dev/null | tr '\n' ' ')" = "$3" ]
+}
+if strace -qq -o /dev/null true 2>/dev/null; then
+	expect 'nothing when it cannot be synced' fault fsync 1 ''
+	expect 'what is there when it cannot be moved' fault renameat2 2 'out '
+	expect 'and that it is' grep -q '^hint: the result itself is complete and in its place$' said
+else
+	echo "furniture: no faults injected: strace does not work here"
+fi
+
 # ---- tar ----------------------------------------------------------------------------
 
 stream() {      # FILE option ...
