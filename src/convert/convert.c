@@ -11,7 +11,6 @@
 #include "convert/output_directory.h"
 #include "convert/provenance.h"
 #include "convert/tar_stream.h"
-#include "gpt2/furniture.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
@@ -256,23 +255,12 @@ manifest_of(struct conversion *conversion)
 	};
 }
 
-/* README.md and what the Hub puts beside it, when they are asked for. */
 static bool
 write_card(struct conversion *conversion, struct error *err)
 {
 	struct manifest manifest = manifest_of(conversion);
-	struct text     card = { 0 }, attributes = { 0 };
-	bool            done;
 
-	if (!conversion->card.is_wanted)
-		return true;
-	model_card_write(&conversion->card, &manifest, &card);
-	furniture_write_gitattributes(&attributes);
-	done = output_directory_add(&conversion->directory, "README.md", &card, err)
-		&& output_directory_add(&conversion->directory, ".gitattributes", &attributes, err);
-	text_free(&card);
-	text_free(&attributes);
-	return done;
+	return model_card_add(&conversion->card, &manifest, &conversion->directory, err);
 }
 
 static bool
@@ -288,37 +276,17 @@ write_manifest(struct conversion *conversion, struct error *err)
 	return done && output_directory_add_sums(&conversion->directory, err);
 }
 
-/* Ready in its own staging directory, before anything appears. */
 static bool
 write_provenance(struct conversion *conversion, struct error *err)
 {
-	const struct m2h_convert_options *options = conversion->options;
-	const struct manifest             manifest = manifest_of(conversion);
-	struct provenance                 provenance = {
-		.manifest = &manifest, .outputs = conversion->directory.files,
-		.output_count = conversion->directory.count, .options = options,
+	struct manifest   manifest = manifest_of(conversion);
+	struct provenance provenance = {
+		.manifest = &manifest, .options = conversion->options, .given = &conversion->given,
+		.card = &conversion->card,
 	};
-	struct text text = { 0 };
-	bool        done = false;
 
-	if (conversion->statement == NULL)
-		return true;
-	provenance.others[0].path = options->config;
-	memcpy(provenance.others[0].sha256, conversion->given.sha256, DIGEST_HEX_SIZE);
-	if (conversion->card.given != NULL) {
-		provenance.others[1].path = options->model_card;
-		if (!digest_sha256(conversion->card.given, conversion->card.given_length,
-			provenance.others[1].sha256))
-			return error_no_memory(err, 0);
-	}
-	provenance_write(&provenance, &text);
-	if (text.failed)
-		error_no_memory(err, text.length);
-	else
-		done = staging_write(conversion->statement, "statement", text.bytes, text.length, err)
-			&& staging_sync(conversion->statement, err);
-	text_free(&text);
-	return done || error_in_file(err, options->provenance);
+	return conversion->statement == NULL
+		|| provenance_stage(&provenance, conversion->statement, err);
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -340,31 +308,24 @@ check_space(struct conversion *conversion, struct error *err)
 		conversion->options->destination);
 }
 
-/* A tar of files that were made in a folder for what passes through: a place in it stands for
- * the destination, where space and the spool of a pipe are meant. */
+/* A stream has no destination: a place among what passes through stands for it, where space
+ * and the spool of a pipe are meant. */
 static bool
 place_stream(struct conversion *conversion, struct error *err)
 {
-	const struct m2h_convert_options *options = conversion->options;
-	const char                       *folder = options->staging, *environment;
+	struct m2h_convert_options *streaming = &conversion->streaming;
 
-	if (options->stream == NULL)
+	if (conversion->options->stream == NULL)
 		return true;
-	if (strcmp(options->stream, "tar") != 0)
+	if (strcmp(conversion->options->stream, "tar") != 0)
 		return error_set(err, ERROR_USAGE, "usage", "the stream is 'tar', not '%s'",
-			options->stream);
-	environment = getenv("TMPDIR");
-	if (folder == NULL)
-		folder = environment != NULL && environment[0] != '\0' ? environment : "/tmp";
-	if (strlen(folder) + sizeof "/megatron2hf" > sizeof conversion->stream_place)
-		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%.80s...' is too long",
-			folder);
-	conversion->streaming = *options;
-	conversion->streaming.staging = folder;
-	conversion->streaming.destination = text_format(conversion->stream_place,
-		sizeof conversion->stream_place, "%s/megatron2hf", folder);
-	conversion->options = &conversion->streaming;
-	return true;
+			conversion->options->stream);
+	*streaming = *conversion->options;
+	streaming->staging = destination_staging_folder(streaming->staging);
+	streaming->destination = conversion->stream_place;
+	conversion->options = streaming;
+	return destination_in_folder(streaming->staging, conversion->stream_place,
+		sizeof conversion->stream_place, err);
 }
 
 /* What was made gets to where it is wanted. */

@@ -110,3 +110,25 @@ destination_spares(const char *destination, int fd, const char *shown, bool repl
 	return !replace || !source_is_inside(destination, path)
 		|| would_remove(destination, shown, err);
 }
+
+const char *
+destination_staging_folder(const char *given)
+{
+	const char *environment = getenv("TMPDIR");
+
+	if (given != NULL)
+		return given;
+	return environment != NULL && environment[0] != '\0' ? environment : "/tmp";
+}
+
+bool
+destination_in_folder(const char *folder, char *to, size_t size, struct error *err)
+{
+	static const char name[] = "/megatron2hf";
+
+	if (strlen(folder) + sizeof name > size)
+		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%.80s...' is too long",
+			folder);
+	text_format(to, size, "%s%s", folder, name);
+	return true;
+}

@@ -214,8 +214,8 @@ add_decisions(struct text *to, const struct manifest *manifest)
 	text_add(to, "\n`conversion.json` has for each tensor where it came from and where it lies.\n");
 }
 
-void
-model_card_write(const struct model_card *card, const struct manifest *manifest,
+static void
+write_card(const struct model_card *card, const struct manifest *manifest,
 	struct text *to)
 {
 	const struct furniture_metadata metadata = { .license = card->license,
@@ -235,4 +235,22 @@ model_card_write(const struct model_card *card, const struct manifest *manifest,
 	add_source(to, manifest);
 	add_decisions(to, manifest);
 	text_add(to, "\n## Check\n\n    sha256sum -c SHA256SUMS\n    megatron2hf verify .\n");
+}
+
+bool
+model_card_add(const struct model_card *card, const struct manifest *manifest,
+	struct output_directory *directory, struct error *err)
+{
+	struct text text = { 0 }, attributes = { 0 };
+	bool        done;
+
+	if (!card->is_wanted)
+		return true;
+	write_card(card, manifest, &text);
+	furniture_write_gitattributes(&attributes);
+	done = output_directory_add(directory, "README.md", &text, err)
+		&& output_directory_add(directory, ".gitattributes", &attributes, err);
+	text_free(&text);
+	text_free(&attributes);
+	return done;
 }

@@ -2,6 +2,7 @@
 #define CONVERT_MODEL_CARD_H
 
 #include "check/manifest.h"
+#include "convert/output_directory.h"
 
 /*
  * README.md, when it is asked for: the metadata block, and under it the text of a file of the
@@ -20,9 +21,10 @@ struct model_card {
  * UTF-8, begins with a byte-order mark, or a block without end. */
 bool model_card_open(struct model_card *card, const char *request, const char *license,
 	struct error *err);
-/* Digests that the manifest does not know yet are shown as zeros. */
-void model_card_write(const struct model_card *card, const struct manifest *manifest,
-	struct text *to);
+/* README.md and .gitattributes, when they are wanted.  Digests that the manifest does not know
+ * yet are shown as zeros. */
+bool model_card_add(const struct model_card *card, const struct manifest *manifest,
+	struct output_directory *directory, struct error *err);
 void model_card_fini(struct model_card *card);
 
 #endif

@@ -56,10 +56,10 @@ write_subjects(struct json_writer *w, const struct provenance *provenance)
 {
 	json_write_key(w, "subject");
 	json_open(w, '[');
-	for (size_t i = 0; i < provenance->output_count; i++) {
+	for (size_t i = 0; i < provenance->manifest->output_count; i++) {
 		json_open(w, '{');
-		write_text(w, "name", provenance->outputs[i].name);
-		write_digest(w, provenance->outputs[i].sha256);
+		write_text(w, "name", provenance->manifest->outputs[i].name);
+		write_digest(w, provenance->manifest->outputs[i].sha256);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -142,8 +142,9 @@ write_dependency(struct json_writer *w, const char *name, const char *sha256)
 static void
 write_dependencies(struct json_writer *w, const struct provenance *provenance)
 {
-	const struct manifest *manifest = provenance->manifest;
-	char                   name[4096];
+	const struct manifest            *manifest = provenance->manifest;
+	const struct m2h_convert_options *options = provenance->options;
+	char                              name[4096], sha256[DIGEST_HEX_SIZE];
 
 	json_write_key(w, "resolvedDependencies");
 	json_open(w, '[');
@@ -151,10 +152,16 @@ write_dependencies(struct json_writer *w, const struct provenance *provenance)
 		answer_input_name(manifest->shards, i, name, sizeof name);
 		write_dependency(w, name, manifest->inputs[i].sha256);
 	}
-	for (size_t i = 0; i < sizeof provenance->others / sizeof *provenance->others; i++)
-		if (provenance->others[i].path != NULL)
-			write_dependency(w, text_base_name(name, sizeof name,
-				provenance->others[i].path), provenance->others[i].sha256);
+	if (options->config != NULL)
+		write_dependency(w, text_base_name(name, sizeof name, options->config),
+			provenance->given->sha256);
+	if (provenance->card->given != NULL) {
+		if (!digest_sha256(provenance->card->given, provenance->card->given_length, sha256))
+			w->to->failed = true;
+		else
+			write_dependency(w, text_base_name(name, sizeof name, options->model_card),
+				sha256);
+	}
 	json_close(w, ']');
 }
 
@@ -186,8 +193,8 @@ write_run(struct json_writer *w, const struct provenance *provenance)
 	json_close(w, '}');
 }
 
-void
-provenance_write(const struct provenance *provenance, struct text *to)
+static void
+write_statement(const struct provenance *provenance, struct text *to)
 {
 	struct json_writer w = { .to = to, .indent = 2 };
 
@@ -207,4 +214,21 @@ provenance_write(const struct provenance *provenance, struct text *to)
 	json_close(&w, '}');
 	json_close(&w, '}');
 	text_add(to, "\n");
+}
+
+bool
+provenance_stage(const struct provenance *provenance, struct staging *statement,
+	struct error *err)
+{
+	struct text text = { 0 };
+	bool        done = false;
+
+	write_statement(provenance, &text);
+	if (text.failed)
+		error_no_memory(err, text.length);
+	else
+		done = staging_write(statement, "statement", text.bytes, text.length, err)
+			&& staging_sync(statement, err);
+	text_free(&text);
+	return done || error_in_file(err, provenance->options->provenance);
 }
