@@ -123,7 +123,7 @@ expect 'nothing beside them' sh -c 'test -z "$(ls -A | grep m2h)"'
 # The statement cannot be synced: nothing appears.  It cannot be moved: all else is there.
 fault() {       # CALL WHEN
 	rm -rf out out.json
-	strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:error=EIO:when=$2" \
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:error=EIO:when=$2" \
 	    "$m2h" convert -q "$model" --num-attention-heads 2 -o out --provenance out.json \
 	    >/dev/null 2>said
 	[ $? -eq 7 ] && [ "$(ls -d out out.json .out* 2>/dev/null | tr '\n' ' ')" = "$3" ]
