@@ -28,6 +28,7 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
+STREAM  := $(BUILD)/tests/matrix/cast_stream
 
 all: $(BUILD)/megatron2hf
 
@@ -36,8 +37,10 @@ $(BUILD)/tests/%.o: M2H_CFLAGS += -Itests
 $(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
 $(UNIT): %: %.o $(CLI_OBJ) $(LIB)
 $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
+$(BUILD)/bench/cast: $(LIB)
+$(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
-$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS):
+$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS) $(STREAM):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
@@ -75,7 +78,9 @@ tests: all $(UNIT) $(READERS)
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
 matrix:
 	@sh tests/bootstrap.sh matrix
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s all $(STREAM) $(BUILD)/tests/unit/test_torch_writer
+	@sh tests/writer/run.sh $(BUILD)/tests/unit/test_torch_writer torch
+	@$${PYTHON:-/usr/bin/python3} tests/matrix/cast.py $(STREAM)
 	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
 
 asan:
@@ -111,4 +116,4 @@ help:
 	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR, WERROR=1"
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(UNIT:=.d) $(READERS:=.d) \
-  $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)
+  $(STREAM).d $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

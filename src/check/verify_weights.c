@@ -1,7 +1,7 @@
 #include "check/verify_weights.h"
 
-#include "base/json.h"
 #include "check/verify_model.h"
+#include "check/weight_index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,11 +24,6 @@ struct weights {
 	size_t                    count, room;
 	bool                      is_whole;     /* every file could be read */
 	uint64_t                  bytes;
-};
-
-/* An entry of weight_map. */
-struct mapping {
-	const char *tensor, *file;
 };
 
 static bool
@@ -63,19 +58,10 @@ add_file(struct weights *weights, const struct verify_entry *entry, struct error
 
 /* ---- the index -------------------------------------------------------------------- */
 
-static int
-compare_mappings(const void *a, const void *b)
-{
-	const struct mapping *x = a, *y = b;
-	int                   order = strcmp(x->file, y->file);
-
-	return order != 0 ? order : strcmp(x->tensor, y->tensor);
-}
-
 /* The tensors of one shard, and what the index places there, both sorted by name. */
 static void
 compare_shard(struct weights *weights, const struct verify_entry *shard,
-	const struct mapping *mappings, size_t count)
+	const struct weight_mapping *mappings, size_t count)
 {
 	struct verify_run *run = weights->run;
 	size_t             t = 0, m = 0;
@@ -99,14 +85,13 @@ compare_shard(struct weights *weights, const struct verify_entry *shard,
 
 /* The mappings of one file.  Names are bare: a reader joins them to its directory. */
 static bool
-take_shard(struct weights *weights, const struct mapping *mappings, size_t count,
+take_shard(struct weights *weights, const struct weight_mapping *mappings, size_t count,
 	struct error *err)
 {
 	const char                *file = mappings[0].file, *index = weights->form->index;
 	const struct verify_entry *shard;
 
-	if (!verify_run_is_inside(file) || strchr(file, '/') != NULL
-	    || strchr(file, '\\') != NULL) {
+	if (!weight_index_is_bare(file)) {
 		verify_run_report(weights->run, ERROR_UNSAFE, "vindex", index, mappings[0].tensor,
 			"refusing \"%.200s\": the name of a shard is no path", file);
 		weights->is_whole = false;
@@ -126,33 +111,33 @@ take_shard(struct weights *weights, const struct mapping *mappings, size_t count
 }
 
 static void
-check_total_size(struct weights *weights, const struct json *root)
+check_total_size(struct weights *weights, const struct weight_index *index)
 {
-	const struct json *metadata = json_member(root, "metadata");
-	const struct json *node = metadata != NULL && json_kind(metadata) == JSON_OBJECT
-		? json_member(metadata, "total_size") : NULL;
-	const char        *index = weights->form->index;
-	uint64_t           total;
+	const char *name = weights->form->index;
 
-	if (node == NULL || !weights->form->has_sizes || !weights->is_whole)
+	if (!index->has_total || !weights->form->has_sizes || !weights->is_whole)
 		return;
-	if (!json_u64(node, &total))
-		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, NULL,
+	if (!index->total_is_whole)
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", name, NULL,
 			"metadata.total_size is not a whole number");
-	else if (total != weights->bytes)
-		verify_run_report(weights->run, ERROR_MISMATCH, "vindex", index, NULL,
+	else if (index->total != weights->bytes)
+		verify_run_report(weights->run, ERROR_MISMATCH, "vindex", name, NULL,
 			"metadata.total_size is %" PRIu64 ", the tensors have %" PRIu64 " bytes",
-			total, weights->bytes);
+			index->total, weights->bytes);
 }
 
 static bool
-take_mappings(struct weights *weights, struct mapping *mappings, size_t count, struct error *err)
+take_mappings(struct weights *weights, const struct weight_mapping *mappings, size_t count,
+	struct error *err)
 {
-	size_t end;
+	size_t i = 0, end;
 
-	if (count > 0)
-		qsort(mappings, count, sizeof *mappings, compare_mappings);
-	for (size_t i = 0; i < count; i = end) {
+	for (; i < count && mappings[i].file == NULL; i++) {
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", weights->form->index,
+			mappings[i].tensor, "its file is not a string");
+		weights->is_whole = false;
+	}
+	for (; i < count; i = end) {
 		for (end = i + 1; end < count && strcmp(mappings[end].file, mappings[i].file) == 0;
 		     end++)
 			;
@@ -163,59 +148,26 @@ take_mappings(struct weights *weights, struct mapping *mappings, size_t count, s
 }
 
 static bool
-read_map(struct weights *weights, const struct json *root, struct error *err)
-{
-	const char        *index = weights->form->index;
-	const struct json *map = json_kind(root) == JSON_OBJECT ? json_member(root, "weight_map")
-		: NULL;
-	struct mapping    *mappings;
-	size_t             count = 0;
-	bool               done = true;
-
-	if (map == NULL || json_kind(map) != JSON_OBJECT) {
-		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, NULL,
-			"weight_map is missing or no JSON object");
-		weights->is_whole = false;
-		return true;
-	}
-	if ((mappings = calloc(json_count(map) + 1, sizeof *mappings)) == NULL)
-		return error_no_memory(err, json_count(map) * sizeof *mappings);
-	for (const struct json *at = json_first(map); at != NULL; at = json_next(at)) {
-		mappings[count] = (struct mapping){ json_key(at), json_string(at) };
-		if (mappings[count].file != NULL) {
-			count++;
-			continue;
-		}
-		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, json_key(at),
-			"its file is not a string");
-		weights->is_whole = false;
-	}
-	done = take_mappings(weights, mappings, count, err);
-	free(mappings);
-	if (done)
-		check_total_size(weights, root);
-	return done;
-}
-
-static bool
 add_index(struct weights *weights, const struct verify_entry *entry, struct error *err)
 {
-	struct error problem = { 0 };
-	struct json *root;
-	bool         done;
+	struct weight_index index;
+	struct error        problem = { 0 };
+	bool                done;
 
 	if (entry->text == NULL) {
 		weights->is_whole = false;
 		return true;
 	}
-	if ((root = json_parse(entry->text, entry->text_length, &problem)) == NULL) {
+	if (!weight_index_parse(entry->text, entry->text_length, &index, &problem)) {
 		error_in_file(&problem, entry->name);
 		verify_run_problem(weights->run, &problem);
 		weights->is_whole = false;
 		return true;
 	}
-	done = read_map(weights, root, err);
-	json_free(root);
+	done = take_mappings(weights, index.mappings, index.count, err);
+	if (done)
+		check_total_size(weights, &index);
+	weight_index_fini(&index);
 	return done;
 }
 

@@ -83,6 +83,12 @@ say_output(struct report *report, const struct m2h_file *file, bool written)
 	report_end(report);
 }
 
+static bool
+is_weight_file(const struct m2h_file *file)
+{
+	return text_has_suffix(file->name, ".safetensors") || text_has_suffix(file->name, ".bin");
+}
+
 /* "gpt2-345m: 292 tensors, 709.7 MB  model.safetensors sha256 9c1f…07, read back" */
 static void
 say_written(struct report *report, const char *directory, bool is_stream,
@@ -90,12 +96,15 @@ say_written(struct report *report, const char *directory, bool is_stream,
 {
 	const struct m2h_file *weights = NULL;
 	char                   number[TEXT_NUMBER_SIZE];
+	size_t                 weight_files = 0;
 
 	for (size_t i = 0; i < conversion->output_count; i++) {
 		if (report->verbose)
 			say_output(report, &conversion->outputs[i], true);
-		if (text_has_suffix(conversion->outputs[i].name, ".safetensors"))
-			weights = &conversion->outputs[i];
+		if (!is_weight_file(&conversion->outputs[i]))
+			continue;
+		weights = &conversion->outputs[i];
+		weight_files++;
 	}
 	report_begin(report, "wrote");
 	if (is_stream)
@@ -104,7 +113,9 @@ say_written(struct report *report, const char *directory, bool is_stream,
 		report_escaped(report, directory);
 	report_words(report, ": %zu tensors, %s", conversion->tensors,
 		text_byte_count(number, conversion->output_bytes));
-	if (weights != NULL) {
+	if (weight_files > 1) {
+		report_words(report, " in %zu weight files", weight_files);
+	} else if (weights != NULL) {
 		report_words(report, "  ");
 		report_escaped(report, weights->name);
 		report_words(report, " ");
@@ -237,7 +248,12 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.iteration = options->iteration,
 		.config = options->config,
 		.replicas = options->replicas,
+		.weights = options->weights,
+		.dtype = options->dtype,
+		.allow_overflow = options->allow_overflow,
+		.max_shard_bytes = options->max_shard_bytes,
 		.profile = options->profile,
+		.tensor_sha256 = options->tensor_sha256,
 		.model_card = options->model_card,
 		.license = options->license,
 		.stream = options->stream,

@@ -13,7 +13,7 @@
 struct parser {
 	struct options *options;
 	char          **next, **end;
-	bool            used[OPTIONS_COUNT];
+	bool            used[OPTIONS_MOST];
 	size_t          operand_count;
 	const char     *extra;          /* first operand that is one too many */
 	struct error   *first_fault;
@@ -30,7 +30,7 @@ keep_fault(struct parser *parser, const struct error *fault)
 static const struct option_spec *
 find_name(const char *name, size_t length)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		const char *candidate = options_table[i].name;
 
 		if (strlen(candidate) == length && memcmp(candidate, name, length) == 0)
@@ -42,7 +42,7 @@ find_name(const char *name, size_t length)
 static const struct option_spec *
 find_letter(char letter)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++)
+	for (size_t i = 0; i < options_count; i++)
 		if (options_table[i].letter == letter)
 			return &options_table[i];
 	return NULL;
@@ -62,7 +62,7 @@ find_command(const char *name, struct error *err)
 	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
-		error_hint(err, "the commands are convert, inspect, verify and help");
+		error_hint(err, "the commands are convert, inspect, verify, diff and help");
 	return COMMAND_NONE;
 }
 
@@ -70,16 +70,16 @@ find_command(const char *name, struct error *err)
 static const char *
 guess_name(const char *word)
 {
-	const char *names[OPTIONS_COUNT];
+	const char *names[OPTIONS_MOST];
 
 	if (strlen(word) < 2)
 		return NULL;
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		names[i] = options_table[i].name;
 		if (text_has_prefix(names[i], word))
 			return names[i];
 	}
-	return text_nearest(word, names, OPTIONS_COUNT);
+	return text_nearest(word, names, options_count);
 }
 
 static void
@@ -165,7 +165,7 @@ take_letters(struct parser *parser, const char *letters)
 	}
 }
 
-/* The first word that is no option is the command, the second its operand. */
+/* The first word that is no option is the command, what follows its operands. */
 static void
 take_word(struct parser *parser, const char *word)
 {
@@ -178,6 +178,9 @@ take_word(struct parser *parser, const char *word)
 		options->help_topic = find_command(word, &fault);
 	else if (parser->operand_count == 1)
 		options->operand = word;
+	else if (parser->operand_count == 2 && options->command != COMMAND_NONE
+		&& options_command(options->command)->second != NULL)
+		options->second = word;
 	else if (parser->extra == NULL)
 		parser->extra = word;
 	parser->operand_count++;
@@ -211,7 +214,7 @@ check_used(const struct parser *parser, struct error *err)
 {
 	const struct options *options = parser->options;
 
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		if (!parser->used[i] || (options_table[i].commands >> options->command & 1) != 0)
 			continue;
 		error_set(err, ERROR_USAGE, "usage", "--%s is not an option of %s", options_table[i].name,
@@ -230,10 +233,15 @@ check_operands(const struct parser *parser, struct error *err)
 
 	if (parser->extra != NULL)
 		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
-	else if (spec->operand[0] != '\0' && options->operand == NULL)
+	else if (spec->operand[0] != '\0' && options->operand == NULL && spec->second == NULL)
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
 	else if (options->operand != NULL && options->operand[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->operand);
+	else if (spec->second != NULL && options->second == NULL)
+		error_set(err, ERROR_USAGE, "usage", "%s needs %s and %s", spec->name, spec->operand,
+			spec->second);
+	else if (options->second != NULL && options->second[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->second);
 	else if (options->command == COMMAND_CONVERT && options->output == NULL)
 		error_set(err, ERROR_USAGE, "usage",
 			"convert needs --output DIR, the directory to create");

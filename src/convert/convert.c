@@ -9,6 +9,7 @@
 #include "convert/judgement.h"
 #include "convert/model_card.h"
 #include "convert/output_directory.h"
+#include "convert/output_form.h"
 #include "convert/provenance.h"
 #include "convert/tar_stream.h"
 #include "megatron/known_classes.h"
@@ -28,6 +29,7 @@ struct conversion {
 	const struct m2h_convert_options *options;      /* the caller's, or `streaming` */
 	struct m2h_convert_options        streaming;    /* those with a place for the files */
 	char                              stream_place[PATH_MAX];
+	struct output_form                form;
 	struct expected_digest            expected;
 	struct given_config               given;
 	struct model_card                 card;
@@ -38,6 +40,7 @@ struct conversion {
 	struct staging                   *staging;
 	struct staging                   *statement;    /* of --provenance; NULL: none */
 	struct output_directory           directory;
+	int                              *fds;          /* of the weight files; staging's */
 	struct execute_result             executed;
 	struct manifest_file             *inputs;
 };
@@ -55,12 +58,6 @@ forget_source(struct conversion *conversion)
 	conversion->shards = NULL;
 }
 
-static bool
-wants_mean(const struct m2h_convert_options *options)
-{
-	return options->replicas != NULL && strcmp(options->replicas, "mean") == 0;
-}
-
 /* Shards, model and plan: everything that is known before a byte moves. */
 static bool
 open_source(struct conversion *conversion, bool indexed, struct error *err)
@@ -71,8 +68,6 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
 		.iteration = options->iteration, .indexed = indexed };
-	struct plan_options               plan_options = {
-		.mean_of_replicas = wants_mean(options) };
 	struct model_options              model_options = {
 		.attention_heads = options->attention_heads, .vocabulary = options->vocab_size,
 		.activation = options->activation, .qkv_layout = options->qkv_layout,
@@ -96,7 +91,7 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
 			!= NULL
-		&& (conversion->plan = plan_build(conversion->model, &plan_options, err)) != NULL;
+		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;
 }
 
 /* ---- what the input must be --------------------------------------------------------- */
@@ -141,13 +136,6 @@ check_no_copies(struct conversion *conversion, struct error *err)
 
 /* ---- what is beside the weights --------------------------------------------------- */
 
-static enum config_form
-config_form(const struct m2h_convert_options *options)
-{
-	return options->profile != NULL && strcmp(options->profile, "hf4.18") == 0 ? CONFIG_HF4_18
-		: CONFIG_HF5;
-}
-
 /* All files that depend on the model alone.  Fits execute_options. */
 static bool
 write_furniture(void *context, struct error *err)
@@ -158,9 +146,10 @@ write_furniture(void *context, struct error *err)
 	bool                              wants_tokenizer = options->tokenizer == NULL
 		|| strcmp(options->tokenizer, "none") != 0;
 
-	/* No torch_dtype: the type of the weights is the checkpoint's, nobody asked for another. */
-	if (!output_directory_add_config(&conversion->directory, arguments, config_form(options),
-		NULL, err))
+	/* A torch_dtype where one was asked for, and nothing of it where the type is kept. */
+	if (!output_directory_add_config(&conversion->directory, arguments,
+		conversion->form.is_4_18 ? CONFIG_HF4_18 : CONFIG_HF5,
+		conversion->form.plan.casts ? dtype_name(conversion->form.plan.dtype) : NULL, err))
 		return false;
 	if (!wants_tokenizer)
 		return true;
@@ -193,6 +182,45 @@ check_inputs(struct conversion *conversion, struct error *err)
 }
 
 static bool
+create_files(struct conversion *conversion, struct error *err)
+{
+	const struct weight_files *files = conversion->plan->files;
+
+	conversion->fds = calloc(files->file_count, sizeof *conversion->fds);
+	if (conversion->fds == NULL)
+		return error_no_memory(err, files->file_count * sizeof *conversion->fds);
+	for (size_t i = 0; i < files->file_count; i++) {
+		conversion->fds[i] = staging_create(conversion->staging, files->files[i].name,
+			files->files[i].bytes, err);
+		if (conversion->fds[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+/* The weight files, with their digests or, on a dry run, without; and the indexes. */
+static bool
+add_weights(struct conversion *conversion, struct error *err)
+{
+	/* Zeros stand for the digest that is not known, so that lengths come out right. */
+	static const char unknown[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+	const struct weight_files *files = conversion->plan->files;
+	const struct execute_result *executed = &conversion->executed;
+
+	for (size_t i = 0; i < files->file_count; i++)
+		if (!output_directory_add_weights(&conversion->directory, files->files[i].name,
+			files->files[i].bytes, executed->output_sha256 != NULL
+			? executed->output_sha256[i] : unknown, err))
+			return false;
+	for (size_t i = 0; i < files->index_count; i++)
+		if (!output_directory_add(&conversion->directory, files->indexes[i].name,
+			&files->indexes[i].text, err))
+			return false;
+	return true;
+}
+
+static bool
 write_weights(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
@@ -201,21 +229,18 @@ write_weights(struct conversion *conversion, struct error *err)
 		.progress = options->progress != NULL ? on_progress : NULL,
 		.meanwhile = write_furniture,
 		.context = conversion,
+		.digests_tensors = options->tensor_sha256,
 	};
-	int fd = staging_create(conversion->staging, OUTPUT_WEIGHTS, conversion->plan->file_bytes,
-		err);
 
-	if (fd < 0)
+	if (!create_files(conversion, err)
+	    || !execute_plan(conversion->shards, conversion->plan, conversion->fds, &run,
+		&conversion->executed, err))
 		return false;
-	if (!execute_plan(conversion->shards, conversion->plan, fd, &run, &conversion->executed,
-		err))
-		return false;
-	if (!check_inputs(conversion, err)
-	    || !judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
-		conversion->plan, &conversion->executed, &conversion->answer.log, fd }, err))
-		return false;
-	return output_directory_add_weights(&conversion->directory, conversion->plan->file_bytes,
-		conversion->executed.output_sha256, err);
+	return check_inputs(conversion, err)
+		&& judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
+		conversion->plan, &conversion->executed, &conversion->answer.log, conversion->fds,
+		options->allow_overflow }, err)
+		&& add_weights(conversion, err);
 }
 
 /* ---- what tells of the conversion ------------------------------------------------- */
@@ -249,8 +274,10 @@ manifest_of(struct conversion *conversion)
 	return (struct manifest){
 		.tool_version = M2H_VERSION, .shards = conversion->shards,
 		.model = conversion->model, .plan = conversion->plan,
-		.log = &conversion->answer.log, .weights_name = OUTPUT_WEIGHTS,
-		.inputs = conversion->inputs, .input_count = conversion->shards->input_count,
+		.log = &conversion->answer.log, .inputs = conversion->inputs,
+		.tensor_sha256 = conversion->options->tensor_sha256
+			? (const char (*)[DIGEST_HEX_SIZE])conversion->executed.tensor_sha256 : NULL,
+		.input_count = conversion->shards->input_count,
 		.outputs = conversion->directory.files, .output_count = conversion->directory.count,
 	};
 }
@@ -370,12 +397,7 @@ write_directory(struct conversion *conversion, struct error *err)
 static bool
 plan_directory(struct conversion *conversion, struct error *err)
 {
-	/* Zeros stand for the digest that is not known, so that lengths come out right. */
-	static const char unknown[] =
-		"0000000000000000000000000000000000000000000000000000000000000000";
-
-	return output_directory_add_weights(&conversion->directory,
-			conversion->plan->file_bytes, unknown, err)
+	return add_weights(conversion, err)
 		&& write_furniture(conversion, err) && check_strict(conversion, err)
 		&& take_inputs(conversion, err) && write_card(conversion, err)
 		&& write_manifest(conversion, err);
@@ -392,14 +414,6 @@ check_options(const struct m2h_convert_options *options, struct error *err)
 	    && strcmp(options->tokenizer, "none") != 0)
 		return error_set(err, ERROR_USAGE, "usage",
 			"the tokenizer is 'auto' or 'none', not '%s'", options->tokenizer);
-	if (options->profile != NULL && strcmp(options->profile, "hf5") != 0
-	    && strcmp(options->profile, "hf4.18") != 0)
-		return error_set(err, ERROR_USAGE, "usage",
-			"the profile is 'hf5' or 'hf4.18', not '%s'", options->profile);
-	if (options->replicas != NULL && strcmp(options->replicas, "rank0") != 0
-	    && strcmp(options->replicas, "mean") != 0)
-		return error_set(err, ERROR_USAGE, "usage",
-			"of replicas 'rank0' or the 'mean' is used, not '%s'", options->replicas);
 	return true;
 }
 
@@ -434,7 +448,9 @@ start_again(struct conversion *conversion)
 	staging_close(conversion->staging);
 	staging_close(conversion->statement);
 	conversion->staging = conversion->statement = NULL;
-	conversion->directory = (struct output_directory){ 0 };
+	free(conversion->fds);
+	conversion->fds = NULL;
+	output_directory_fini(&conversion->directory);
 	execute_result_fini(&conversion->executed);
 	forget_source(conversion);
 	decision_log_fini(&conversion->answer.log);
@@ -474,7 +490,7 @@ run(struct conversion *conversion, struct error *err)
 	if (!place_stream(conversion, err))
 		return false;
 	options = conversion->options;
-	if (!check_options(options, err)
+	if (!check_options(options, err) || !output_form_read(&conversion->form, options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
 	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
@@ -543,8 +559,8 @@ answer_conversion(struct conversion *conversion, bool done, const struct error *
 		answer_dropped(answer, conversion->model, &result->dropped, &result->dropped_count);
 	}
 	if (conversion->plan != NULL) {
-		result->tensors = conversion->plan->tensor_count;
-		result->copies = conversion->plan->copy_count;
+		result->tensors = conversion->plan->distinct_count;
+		result->copies = conversion->plan->slice_count + conversion->plan->replica_count;
 		result->replicas = conversion->plan->replica_count;
 		result->zeros = conversion->plan->zero_count;
 		result->output_bytes = conversion->plan->weight_bytes;
@@ -570,6 +586,8 @@ m2h_convert(const struct m2h_convert_options *options)
 	staging_close(conversion->statement);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);
+	output_directory_fini(&conversion->directory);
+	free(conversion->fds);
 	forget_source(conversion);
 	expected_digest_fini(&conversion->expected);
 	model_card_fini(&conversion->card);

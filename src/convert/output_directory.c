@@ -84,14 +84,20 @@ static struct manifest_file *
 new_file(struct output_directory *directory, const char *name, uint64_t bytes,
 	struct error *err)
 {
-	struct manifest_file *file = &directory->files[directory->count];
+	struct manifest_file *file;
 
-	if (directory->count == OUTPUT_MAX_FILES) {
-		error_set(err, ERROR_INTERNAL, "files", "more than %d output files",
-			OUTPUT_MAX_FILES);
-		return NULL;
+	if (directory->count == directory->room) {
+		size_t                room = 2 * directory->room + 16;
+		struct manifest_file *grown = realloc(directory->files, room * sizeof *grown);
+
+		if (grown == NULL) {
+			error_no_memory(err, room * sizeof *grown);
+			return NULL;
+		}
+		directory->files = grown;
+		directory->room = room;
 	}
-	directory->count++;
+	file = &directory->files[directory->count++];
 	*file = (struct manifest_file){ .name = name, .bytes = bytes };
 	return file;
 }
@@ -119,10 +125,10 @@ output_directory_add(struct output_directory *directory, const char *name,
 }
 
 bool
-output_directory_add_weights(struct output_directory *directory, uint64_t bytes,
-	const char *sha256, struct error *err)
+output_directory_add_weights(struct output_directory *directory, const char *name,
+	uint64_t bytes, const char *sha256, struct error *err)
 {
-	struct manifest_file *file = new_file(directory, OUTPUT_WEIGHTS, bytes, err);
+	struct manifest_file *file = new_file(directory, name, bytes, err);
 
 	if (file == NULL)
 		return false;
@@ -222,4 +228,11 @@ output_directory_add_sums(struct output_directory *directory, struct error *err)
 	output_directory_sort(directory);
 	text_free(&text);
 	return done;
+}
+
+void
+output_directory_fini(struct output_directory *directory)
+{
+	free(directory->files);
+	*directory = (struct output_directory){ 0 };
 }

@@ -53,6 +53,15 @@ try inspect a -o d
 try verify
 try verify d --sha256 x
 try verify d --"$(printf 'e\033[31mvil')"
+try diff
+try diff a
+try diff a b c
+try diff a ''
+try diff a b --tolerance -1
+try diff a b --tolerance=-1
+try diff a b --tolerance nan
+try diff a b --tolerance 1e-3x
+try inspect d --tolerance 1
 MEGATRON2HF_THREADS=all try verify d
 # After -- nothing is an option.
 try verify -- d --json
