@@ -116,6 +116,16 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      max_shard_bytes;  /* of the tensors in a weight file; 0: 50 GB */
 	const char   *profile;          /* "hf5" (NULL) or "hf4.18" */
 	bool          tensor_sha256;    /* a SHA-256 of each tensor in the manifest */
+	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
+	const char   *license;          /* id for the head of README.md; NULL: none */
+	const char   *stream;           /* "tar": no directory is made, but its files are written to
+	                                   stream_descriptor as a tar; NULL: a directory */
+	int           stream_descriptor;
+	const char   *staging;          /* folder in which they are made before; NULL: $TMPDIR, else
+	                                   /tmp */
+	const char   *provenance;       /* a file for an in-toto statement; `replace` counts for it */
+	uint64_t      source_date;      /* time in a stream or statement, in seconds since 1970, at
+	                                   most 8589934591; 0: 1970 in the one, none in the other */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */

@@ -259,11 +259,47 @@ check_operands(const struct parser *parser, struct error *err)
 	return error_hint(err, "usage: megatron2hf %s %s", spec->name, spec->usage);
 }
 
+/* Standard output takes one thing: a tar, or words. */
+static bool
+check_stream(const struct options *options, struct error *err)
+{
+	bool to_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
+
+	if (to_stdout && options->stream == NULL) {
+		error_set(err, ERROR_USAGE, "usage",
+			"--output: a directory cannot go to standard output");
+		return error_hint(err, "add --stream tar, or write ./- for a directory of that name");
+	}
+	if (options->stream != NULL && !to_stdout)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--stream writes to standard output: expected --output -");
+	if (options->staging != NULL && options->stream == NULL)
+		return error_set(err, ERROR_USAGE, "usage", "--staging is where --stream makes the "
+			"files: expected --stream tar");
+	if (options->stream != NULL && options->json)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--json and --stream cannot both have standard output");
+	return true;
+}
+
+/* SOURCE_DATE_EPOCH counts where something would have a time. */
+static bool
+check_source_date(struct options *options, struct error *err)
+{
+	const char *date = getenv("SOURCE_DATE_EPOCH");
+
+	if ((options->stream == NULL && options->provenance == NULL) || date == NULL || date[0] == '\0')
+		return true;
+	return options_take_source_date(options, "SOURCE_DATE_EPOCH", date, err);
+}
+
 static bool
 check_environment(struct options *options, struct error *err)
 {
 	const char *threads = getenv("MEGATRON2HF_THREADS");
 
+	if (!check_source_date(options, err))
+		return false;
 	if (options->has_threads || threads == NULL || threads[0] == '\0')
 		return true;
 	return options_take_threads(options, "MEGATRON2HF_THREADS", threads, err);
@@ -287,5 +323,5 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 		return error_hint(err, "megatron2hf help lists the commands");
 	}
 	return check_used(&parser, err) && check_operands(&parser, err) &&
-		check_environment(options, err);
+		check_stream(options, err) && check_environment(options, err);
 }

@@ -19,8 +19,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 	[COMMAND_CONVERT] = {
 		"convert", "SRC -o DIR", "write a Hugging Face GPT-2 directory", "SRC",
 		"Write the Megatron-LM GPT checkpoint SRC as a Hugging Face GPT-2 directory DIR.\n"
-		"SRC: the NGC zip, a checkpoint folder, an iteration or mp_rank_* folder, a .pt\n"
-		"file, or - for standard input.  DIR appears complete or not at all.\n" },
+		"SRC: the NGC zip, a checkpoint, iteration or mp_rank_* folder, a .pt file, or -.\n" },
 	[COMMAND_INSPECT] = {
 		"inspect", "PATH", "say what a checkpoint or directory holds", "PATH",
 		"Say what PATH holds, whether it converts, and if not why, without reading the\n"
@@ -41,6 +40,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
+	set_model_card, set_license, set_stream, set_staging, set_provenance,
 	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_json, set_quiet, set_verbose,
 	set_progress, set_color, set_threads, set_help, set_version;
 
@@ -69,6 +69,16 @@ const struct option_spec options_table[] = {
 		"tokenizer files: auto or none", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
+	{ '\0', "model-card", "FILE", FOR_CONVERT,
+		"write README.md: auto, none or a text of yours", set_model_card },
+	{ '\0', "license", "ID", FOR_CONVERT,
+		"the licence that README.md names", set_license },
+	{ '\0', "stream", "FORM", FOR_CONVERT,
+		"with -o -: tar, to standard output", set_stream },
+	{ '\0', "staging", "DIR", FOR_CONVERT,
+		"where --stream makes the files (default: /tmp)", set_staging },
+	{ '\0', "provenance", "FILE", FOR_CONVERT,
+		"say in FILE what was made of what (SLSA)", set_provenance },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
@@ -170,11 +180,6 @@ set_output(struct options *options, const struct option_spec *spec, const char *
 	(void)spec;
 	if (value[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
-	if (strcmp(value, "-") == 0) {
-		error_set(err, ERROR_USAGE, "usage",
-			"--output: a directory cannot go to standard output");
-		return error_hint(err, "write ./- for a directory of that name");
-	}
 	options->output = value;
 	return true;
 }
@@ -306,6 +311,56 @@ set_profile(struct options *options, const struct option_spec *spec, const char 
 	return choose(spec, value, names, &choice, err);
 }
 
+static bool
+set_model_card(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->model_card = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--model-card", "auto, none or the path of a file", value);
+}
+
+static bool
+set_license(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec, (void)err;
+	options->license = value;
+	return true;
+}
+
+static bool
+set_stream(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "tar", NULL };
+	unsigned                 choice;
+
+	options->stream = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_staging(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->staging = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--staging: the path is empty");
+}
+
+static bool
+set_provenance(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->provenance = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--provenance", "the path of a file", value);
+}
+
 /* "5GB", "1.5mb": a number, perhaps with a fraction, and a decimal unit, as the Hub's tools
  * read it; what is less than a byte is cut off. */
 static bool
@@ -424,6 +479,13 @@ options_take_threads(struct options *options, const char *what, const char *valu
 	options->threads = (unsigned)number;
 	options->has_threads = true;
 	return true;
+}
+
+bool
+options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err)
+{
+	return parse_number(what, value, 0, 8589934591, &options->source_date, err);
 }
 
 static bool

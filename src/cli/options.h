@@ -55,6 +55,9 @@ struct options {
 	const char           *weights, *dtype, *profile;
 	uint64_t              max_shard_bytes;  /* 0: not given */
 	bool                  allow_overflow, tensor_sha256;
+	const char           *model_card, *license;
+	const char           *stream, *staging, *provenance;
+	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
 	bool                  tensors, arguments;
 	const char           *source;
@@ -84,6 +87,8 @@ extern const size_t options_count;
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */
 bool options_take_threads(struct options *options, const char *what, const char *value,
 	struct error *err);
-
+/* Seconds since 1970, as many as a tar can say. */
+bool options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err);
 
 #endif

@@ -7,12 +7,16 @@
 #include "convert/expected_digest.h"
 #include "convert/given_config.h"
 #include "convert/judgement.h"
+#include "convert/model_card.h"
 #include "convert/output_directory.h"
 #include "convert/output_form.h"
+#include "convert/provenance.h"
+#include "convert/tar_stream.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,15 +26,19 @@
 struct conversion {
 	struct m2h_conversion             result;       /* first: what the caller holds */
 	struct answer                     answer;
-	const struct m2h_convert_options *options;
+	const struct m2h_convert_options *options;      /* the caller's, or `streaming` */
+	struct m2h_convert_options        streaming;    /* those with a place for the files */
+	char                              stream_place[PATH_MAX];
 	struct output_form                form;
 	struct expected_digest            expected;
 	struct given_config               given;
+	struct model_card                 card;
 	bool                              assume_untied;
 	struct shards                    *shards;
 	struct model                     *model;
 	struct plan                      *plan;
 	struct staging                   *staging;
+	struct staging                   *statement;    /* of --provenance; NULL: none */
 	struct output_directory           directory;
 	int                              *fds;          /* of the weight files; staging's */
 	struct execute_result             executed;
@@ -72,8 +80,12 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	for (size_t i = 0; i < conversion->shards->input_count; i++) {
 		const struct input_file *input = conversion->shards->inputs[i];
 
-		if (!destination_spares(options->destination, input->fd, input->name,
-			options->replace, err))
+		if ((options->stream == NULL
+		     && !destination_spares(options->destination, input->fd, input->name,
+				options->replace, err))
+		    || (options->provenance != NULL
+		        && !destination_spares(options->provenance, input->fd, input->name,
+				options->replace, err)))
 			return false;
 	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
@@ -134,7 +146,10 @@ write_furniture(void *context, struct error *err)
 	bool                              wants_tokenizer = options->tokenizer == NULL
 		|| strcmp(options->tokenizer, "none") != 0;
 
-	if (!output_directory_add_config(&conversion->directory, arguments, err))
+	/* A torch_dtype where one was asked for, and nothing of it where the type is kept. */
+	if (!output_directory_add_config(&conversion->directory, arguments,
+		conversion->form.is_4_18 ? CONFIG_HF4_18 : CONFIG_HF5,
+		conversion->form.plan.casts ? dtype_name(conversion->form.plan.dtype) : NULL, err))
 		return false;
 	if (!wants_tokenizer)
 		return true;
@@ -252,27 +267,53 @@ take_inputs(struct conversion *conversion, struct error *err)
 	return true;
 }
 
-static bool
-write_manifest(struct conversion *conversion, struct error *err)
+static struct manifest
+manifest_of(struct conversion *conversion)
 {
-	struct manifest manifest = {
+	output_directory_sort(&conversion->directory);
+	return (struct manifest){
 		.tool_version = M2H_VERSION, .shards = conversion->shards,
 		.model = conversion->model, .plan = conversion->plan,
 		.log = &conversion->answer.log, .inputs = conversion->inputs,
 		.tensor_sha256 = conversion->options->tensor_sha256
 			? (const char (*)[DIGEST_HEX_SIZE])conversion->executed.tensor_sha256 : NULL,
-		 .input_count = conversion->shards->input_count,
+		.input_count = conversion->shards->input_count,
+		.outputs = conversion->directory.files, .output_count = conversion->directory.count,
 	};
-	struct text text = { 0 };
-	bool        done;
+}
 
-	output_directory_sort(&conversion->directory);
-	manifest.outputs = conversion->directory.files;
-	manifest.output_count = conversion->directory.count;
+static bool
+write_card(struct conversion *conversion, struct error *err)
+{
+	struct manifest manifest = manifest_of(conversion);
+
+	return model_card_add(&conversion->card, &manifest, &conversion->directory, err);
+}
+
+static bool
+write_manifest(struct conversion *conversion, struct error *err)
+{
+	struct manifest manifest = manifest_of(conversion);
+	struct text     text = { 0 };
+	bool            done;
+
 	manifest_write(&manifest, &text);
 	done = output_directory_add(&conversion->directory, "conversion.json", &text, err);
 	text_free(&text);
 	return done && output_directory_add_sums(&conversion->directory, err);
+}
+
+static bool
+write_provenance(struct conversion *conversion, struct error *err)
+{
+	struct manifest   manifest = manifest_of(conversion);
+	struct provenance provenance = {
+		.manifest = &manifest, .options = conversion->options, .given = &conversion->given,
+		.card = &conversion->card,
+	};
+
+	return conversion->statement == NULL
+		|| provenance_stage(&provenance, conversion->statement, err);
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -294,22 +335,62 @@ check_space(struct conversion *conversion, struct error *err)
 		conversion->options->destination);
 }
 
+/* A stream has no destination: a place among what passes through stands for it, where space
+ * and the spool of a pipe are meant. */
+static bool
+place_stream(struct conversion *conversion, struct error *err)
+{
+	struct m2h_convert_options *streaming = &conversion->streaming;
+
+	if (conversion->options->stream == NULL)
+		return true;
+	if (strcmp(conversion->options->stream, "tar") != 0)
+		return error_set(err, ERROR_USAGE, "usage", "the stream is 'tar', not '%s'",
+			conversion->options->stream);
+	*streaming = *conversion->options;
+	streaming->staging = destination_staging_folder(streaming->staging);
+	streaming->destination = conversion->stream_place;
+	conversion->options = streaming;
+	return destination_in_folder(streaming->staging, conversion->stream_place,
+		sizeof conversion->stream_place, err);
+}
+
+/* What was made gets to where it is wanted. */
+static bool
+deliver(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+
+	if (options->progress != NULL)
+		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
+	if (options->stream != NULL)
+		return tar_stream_write(options->stream_descriptor,
+			staging_directory(conversion->staging), conversion->directory.files,
+			conversion->directory.count, options->source_date, err);
+	return staging_sync(conversion->staging, err) && signals_go_on(err)
+		&& staging_publish(conversion->staging, err);
+}
+
 static bool
 write_directory(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
 
-	conversion->staging = staging_open(options->destination, options->replace, err);
+	conversion->staging = options->stream != NULL ? staging_open_private(options->staging, err)
+		: staging_open(options->destination, options->replace, err);
 	if (conversion->staging == NULL)
+		return false;
+	if (options->provenance != NULL && (conversion->statement = staging_open_file(
+		options->provenance, options->replace, err)) == NULL)
 		return false;
 	conversion->directory.staging = conversion->staging;
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
-	    || !take_inputs(conversion, err) || !write_manifest(conversion, err))
+	    || !take_inputs(conversion, err) || !write_card(conversion, err)
+	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
+	    || !deliver(conversion, err))
 		return false;
-	if (options->progress != NULL)
-		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
-	return staging_sync(conversion->staging, err) && signals_go_on(err)
-		&& staging_publish(conversion->staging, err);
+	return conversion->statement == NULL || staging_publish_file(conversion->statement, err)
+		|| error_hint(err, "the result itself is complete and in its place");
 }
 
 /* What would be written, with its sizes. */
@@ -318,7 +399,7 @@ plan_directory(struct conversion *conversion, struct error *err)
 {
 	return add_weights(conversion, err)
 		&& write_furniture(conversion, err) && check_strict(conversion, err)
-		&& take_inputs(conversion, err)
+		&& take_inputs(conversion, err) && write_card(conversion, err)
 		&& write_manifest(conversion, err);
 }
 
@@ -365,7 +446,8 @@ static void
 start_again(struct conversion *conversion)
 {
 	staging_close(conversion->staging);
-	conversion->staging = NULL;
+	staging_close(conversion->statement);
+	conversion->staging = conversion->statement = NULL;
 	free(conversion->fds);
 	conversion->fds = NULL;
 	output_directory_fini(&conversion->directory);
@@ -375,27 +457,42 @@ start_again(struct conversion *conversion)
 	decision_log_init(&conversion->answer.log);
 }
 
-/* Nothing that is to be read may be in what is to be replaced. */
+/* Nothing that is to be read may be in what is to be replaced.  What a stream is made of has a
+ * place of its own. */
 static bool
 check_destination(const struct m2h_convert_options *options, struct error *err)
 {
-	const char *read[] = { options->source, options->sha256, options->config };
+	const char *read[] = { options->source, options->sha256, options->config,
+		options->model_card };
 
-	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
-		if (read[i] != NULL
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+		if (read[i] == NULL)
+			continue;
+		if (options->stream == NULL
 		    && !destination_check(options->destination, read[i], options->replace, err))
 			return false;
-	return true;
+		if (options->provenance != NULL
+		    && !destination_keeps(options->provenance, read[i], options->replace, err))
+			return false;
+	}
+	return options->provenance == NULL
+		|| ((options->stream != NULL
+			|| destination_check_beside(options->destination, options->provenance, err))
+		    && staging_check_file(options->provenance, options->replace, err));
 }
 
 static bool
 run(struct conversion *conversion, struct error *err)
 {
-	const struct m2h_convert_options *options = conversion->options;
+	const struct m2h_convert_options *options;
 	bool                              done, indexed = false;
 
+	if (!place_stream(conversion, err))
+		return false;
+	options = conversion->options;
 	if (!check_options(options, err) || !output_form_read(&conversion->form, options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
+	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
 	        && !given_config_read(options->config, &conversion->given, err))
 	    || !check_destination(options, err))
@@ -486,12 +583,14 @@ m2h_convert(const struct m2h_convert_options *options)
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
+	staging_close(conversion->statement);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);
 	output_directory_fini(&conversion->directory);
 	free(conversion->fds);
 	forget_source(conversion);
 	expected_digest_fini(&conversion->expected);
+	model_card_fini(&conversion->card);
 	return &conversion->result;
 }
 

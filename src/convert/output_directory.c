@@ -1,7 +1,7 @@
 #include "convert/output_directory.h"
 
 #include "check/sums.h"
-#include "gpt2/config.h"
+#include "gpt2/furniture.h"
 #include "gpt2/tokenizer.h"
 #include "plan/drift.h"
 #include "plan/element.h"
@@ -113,7 +113,8 @@ output_directory_add(struct output_directory *directory, const char *name,
 	if ((file = new_file(directory, name, text->length, err)) == NULL)
 		return false;
 	if (!digest_sha256(text->bytes, text->length, file->sha256)
-	    || !digest_git_blob(text->bytes, text->length, file->git_blob))
+	    || (!furniture_is_lfs(name)
+	        && !digest_git_blob(text->bytes, text->length, file->git_blob)))
 		return error_no_memory(err, text->length);
 	if (directory->staging == NULL)
 		return true;
@@ -156,13 +157,15 @@ config_of(const struct arguments *arguments)
 
 bool
 output_directory_add_config(struct output_directory *directory,
-	const struct arguments *arguments, struct error *err)
+	const struct arguments *arguments, enum config_form form, const char *torch_dtype,
+	struct error *err)
 {
 	struct gpt2_config config = config_of(arguments);
 	struct text        text = { 0 }, generation = { 0 };
 	bool               done;
 
-	config_write(&config, &text);
+	config.torch_dtype = torch_dtype;
+	config_write(&config, form, &text);
 	config_write_generation(&config, &generation);
 	done = output_directory_add(directory, "config.json", &text, err)
 		&& output_directory_add(directory, "generation_config.json", &generation, err);

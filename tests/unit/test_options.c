@@ -304,7 +304,7 @@ test_manual(void)
 	}
 	for (const char *at = manual; (at = strstr(at, "\n.It Fl ")) != NULL; at++)
 		entries++;
-	CHECK(entries == options_count, "%zu options in the manual, %d in the table", entries,
+	CHECK(entries == options_count, "%zu options in the manual, %zu in the table", entries,
 		options_count);
 	free(manual);
 }

@@ -261,7 +261,7 @@ put_config(const struct gpt2_config *config)
 {
 	struct text text = { 0 };
 
-	config_write(config, &text);
+	config_write(config, CONFIG_HF5, &text);
 	put_bytes("config.json", text.bytes, text.length);
 	text_free(&text);
 }
