@@ -138,14 +138,20 @@ write_furniture(void *context, struct error *err)
 	const struct arguments           *arguments = &conversion->model->arguments;
 	bool                              wants_tokenizer = options->tokenizer == NULL
 		|| strcmp(options->tokenizer, "none") != 0;
+	struct tokenizer                 *tokenizer;
+	bool                              done;
 
-	if (!output_directory_add_config(&conversion->directory, arguments, err))
+	if (!output_directory_add_config(&conversion->directory, arguments, NULL, err))
 		return false;
 	if (!wants_tokenizer)
 		return true;
-	if (arguments->is_gpt2_vocabulary)
-		return output_directory_add_tokenizer(&conversion->directory, arguments->positions,
-			err);
+	if (arguments->is_gpt2_vocabulary) {
+		tokenizer = tokenizer_open_gpt2(err);
+		done = tokenizer != NULL && output_directory_add_tokenizer(&conversion->directory,
+			tokenizer, TOKENIZER_HUB, arguments->positions, err);
+		tokenizer_close(tokenizer);
+		return done;
+	}
 	decision_log_note(&conversion->answer.log, NOTE_NOTE, "no-tokenizer",
 		"no tokenizer files: the vocabulary is not known to be GPT-2's");
 	return true;
