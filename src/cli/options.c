@@ -44,7 +44,7 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
 		"what SRC must hash to, or a SHA256SUMS file", set_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
-		"tokenizer files: auto or none", set_tokenizer },
+		"tokenizer files: auto, none or a folder", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
 	{ '\0', "strict", NULL, FOR_CONVERT,
@@ -204,11 +204,10 @@ static bool
 set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
-	static const char *const names[] = { "auto", "none", NULL };
-	unsigned                 choice;
-
+	(void)spec;
 	options->tokenizer = value;
-	return choose(spec, value, names, &choice, err);
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--tokenizer: the path is empty");
 }
 
 static bool

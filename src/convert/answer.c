@@ -109,9 +109,9 @@ answer_decisions(struct answer *answer, const struct m2h_decision **decisions, s
 }
 
 struct m2h_file *
-answer_inputs(struct answer *answer, const struct shards *shards)
+answer_inputs(struct answer *answer, const struct shards *shards, size_t more)
 {
-	struct m2h_file *files = answer_take(answer, shards->input_count, sizeof *files);
+	struct m2h_file *files = answer_take(answer, shards->input_count + more, sizeof *files);
 
 	if (files == NULL)
 		return NULL;

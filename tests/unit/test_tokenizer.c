@@ -60,12 +60,13 @@ test_known_bytes(const struct tokenizer *gpt2)
 	text_free(&config);
 }
 
-/* What transformers 4.18 saved of the same tokenizer; the digest of its vocab.json and
- * merges.txt are of such files. */
+/* What transformers 4.18 saved of the same tokenizer.  The digest of tokenizer.json is that of
+ * the file which tokenizers 0.13.2 saves after loading the hub's. */
 static void
 test_known_bytes_of_4_18(const struct tokenizer *gpt2)
 {
 	struct text  merges = { 0 }, vocabulary = { 0 }, special = { 0 }, config = { 0 };
+	struct text  tokenizer = { 0 };
 	struct error err = { 0 };
 
 	CHECK(tokenizer_write_merges(gpt2, TOKENIZER_4_18, &merges, &err), "%s", err.text);
@@ -74,6 +75,9 @@ test_known_bytes_of_4_18(const struct tokenizer *gpt2)
 	CHECK(tokenizer_write_vocabulary(gpt2, TOKENIZER_4_18, &vocabulary, &err), "%s", err.text);
 	check_bytes("vocab.json of 4.18", &vocabulary, 798156,
 		"3ba3c3109ff33976c4bd966589c11ee14fcaa1f4c9e5e154c2ed7f99d80709e7");
+	CHECK(tokenizer_write_tokenizer(gpt2, TOKENIZER_4_18, &tokenizer, &err), "%s", err.text);
+	check_bytes("tokenizer.json of 4.18", &tokenizer, 2107624,
+		"05bd839353f8feb68d8ee3930b357f2b8d696b544bfb1c83fed7ed9bd27c6986");
 	CHECK(tokenizer_write_special_tokens(&special, &err), "%s", err.text);
 	check_bytes("special_tokens_map.json of 4.18", &special, 90,
 		"c0b3c279b6ecdb71996a86ffb4d4ab94dfdb5df95f00bac9515688faef2ff5dd");
@@ -85,6 +89,7 @@ test_known_bytes_of_4_18(const struct tokenizer *gpt2)
 	text_free(&merges);
 	text_free(&vocabulary);
 	text_free(&special);
+	text_free(&tokenizer);
 	text_free(&config);
 }
 
