@@ -225,4 +225,3 @@ tokenizer_search(const struct shards *shards, const char *source,
 	*where = search.where;
 	return search.found;
 }
-

@@ -17,8 +17,8 @@
  * The first place that holds some counts.  What is wrong with files that nobody named is a
  * warning in the log, and the search goes on.
  *
- * NULL: none was found, with err->kind ERROR_NONE; or memory ended.  *where is then, or else
- * "in the zip" or "beside the source"; `set` is the caller's to free.
+ * NULL: none was found (err->kind is ERROR_NONE), or memory ended.  *where is "in the zip" or
+ * "beside the source"; `set` is the caller's to free.
  */
 struct tokenizer *tokenizer_search(const struct shards *shards, const char *source,
 	struct tokenizer_files_set *set, const char **where, struct decision_log *log,
