@@ -104,7 +104,7 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *sha256;           /* 64 hex digits, or the path of a SHA256SUMS file */
 	uint64_t      attention_heads;  /* for checkpoints that do not say; 0: not given */
 	const char   *vocab_size;       /* "auto" (NULL), "padded" or a number */
-	const char   *tokenizer;        /* "auto" (NULL) or "none" */
+	const char   *tokenizer;        /* "auto" (NULL), "none" or a folder */
 	const char   *qkv_layout;       /* "auto" (NULL), "0", "1" or "2" */
 	const char   *activation;       /* "gelu_new", "gelu", "relu2"; NULL: as the source says */
 	const char   *iteration;        /* a number or "release"; NULL: as the tracker says */

@@ -66,7 +66,7 @@ const struct option_spec options_table[] = {
 	{ '\0', "tensor-sha256", NULL, FOR_CONVERT,
 		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
-		"tokenizer files: auto or none", set_tokenizer },
+		"tokenizer files: auto, none or a folder", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
 	{ '\0', "model-card", "FILE", FOR_CONVERT,
@@ -237,11 +237,10 @@ static bool
 set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
-	static const char *const names[] = { "auto", "none", NULL };
-	unsigned                 choice;
-
+	(void)spec;
 	options->tokenizer = value;
-	return choose(spec, value, names, &choice, err);
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--tokenizer: the path is empty");
 }
 
 static bool

@@ -85,7 +85,7 @@ test_faults(void)
 		{ "m inspect a --num-attention-heads 1e3", "found \"1e3\"", "" },
 		{ "m inspect a --vocab-size 0", "auto, padded or a number", "" },
 		{ "m inspect a --vocab-size Auto", "auto, padded or a number", "" },
-		{ "m convert a -o d --tokenizer gpt2", "expected auto or none", "" },
+		{ "m convert a -o d --tokenizer=", "--tokenizer: the path is empty", "" },
 		{ "m convert a -o d --qkv-layout 3", "expected auto, 0, 1 or 2", "" },
 		{ "m convert a -o d --activation gelu_nwe", "expected gelu_new, gelu",
 			"did you mean gelu_new?" },
