@@ -8,7 +8,8 @@ set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
 	libdeflate-dev'
-TEST_PACKAGES='zip unzip python3 mandoc strace clang'
+TEST_PACKAGES='zip unzip python3 mandoc strace clang
+	python3-jsonschema python3-yaml libxml2-utils'
 MATRIX_PACKAGES='python3 python3-torch python3-numpy'
 
 case ${1-test} in

@@ -29,7 +29,15 @@ enum options_progress {
 enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define OPTIONS_MAX_THREADS 1024
+#define OPTIONS_MAX_REPORTS 8
 #define OPTIONS_SHA256_SIZE 65          /* 64 hex digits and the NUL */
+
+/* A report for a program that runs checks: --report FORM or FORM=FILE. */
+enum options_form { FORM_GITHUB, FORM_JUNIT, FORM_SARIF };
+struct options_report {
+	enum options_form form;
+	const char       *file;                 /* NULL for FORM_GITHUB */
+};
 
 /* Strings point into argv, or into the struct itself. */
 struct options {
@@ -51,6 +59,8 @@ struct options {
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
 	bool                  strict;
 	bool                  tensors, arguments;
+	struct options_report reports[OPTIONS_MAX_REPORTS];
+	size_t                report_count;
 };
 
 struct option_spec;
@@ -68,7 +78,7 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 23
+#define OPTIONS_COUNT 24
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */
