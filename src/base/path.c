@@ -40,6 +40,8 @@ path_parent(const char *path, char *to, size_t size)
 		length--;
 	while (length > 0 && path[length - 1] != '/')
 		length--;
+	while (length > 1 && path[length - 1] == '/')
+		length--;
 	return length == 0 ? text_format(to, size, ".")
 		: text_format(to, size, "%.*s", length < PATH_MAX ? (int)length : PATH_MAX, path);
 }

@@ -287,7 +287,7 @@ set_report(struct options *options, const struct option_spec *spec, const char *
 		return usage_error(err, "--report", "github, junit=FILE or sarif=FILE", value);
 	}
 	if (report.file != NULL && report.file[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "--report: %s the path is empty", value);
+		return error_set(err, ERROR_USAGE, "usage", "--report %s: the path is empty", value);
 	if (report.file != NULL && strcmp(report.file, "-") == 0) {
 		error_set(err, ERROR_USAGE, "usage", "--report: a report in a file cannot go to "
 			"standard output");

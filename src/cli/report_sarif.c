@@ -279,7 +279,8 @@ add_results(struct sarif *sarif)
 		open_object(w, "properties");
 		add_string(w, "class", report_forms_status(problem->status));
 		add_number(w, "exit", (uint64_t)problem->status);
-		add_string(w, "hint", problem->error.hint);
+		if (problem->error.hint != NULL && problem->error.hint[0] != '\0')
+			add_string(w, "hint", problem->error.hint);
 		json_close(w, '}');
 		json_close(w, '}');
 	}
