@@ -226,6 +226,8 @@ struct m2h_verify_options {
 struct m2h_problem {
 	int              status;
 	struct m2h_error error;
+	const char      *file;          /* in the directory, "." for itself; "": none */
+	const char      *tensor;        /* of that file; "": it is not about one */
 };
 
 struct m2h_verification {

@@ -66,6 +66,13 @@ for command in convert inspect verify diff; do
 		    "$(grep -qF -e "$option" README.md || echo "$option is not in it")"
 	done
 done
+# A report names a rule for each slug; these rooms are what verify goes through.
+expect 'report_rules.c has a line for every slug that verify can give' \
+    "$(for room in check gpt2 container pickle torch; do cat src/$room/*.c; done |
+    tr '\n\t' '  ' | grep -oE '(ERROR_(MISMATCH|CORRUPT|UNSUPPORTED|UNSAFE|NO_INPUT|LIMIT)|NOTE_[A-Z]+), *"[a-z0-9-]+"' |
+    cut -d '"' -f 2 | sort -u | while read -r slug; do
+	grep -qF "{ \"$slug\"," src/cli/report_rules.c || echo "$slug"
+    done)"
 expect 'the manual is well formed' "$(mandoc -T lint -W warning man/megatron2hf.1 2>&1)"
 
 echo "house: $passed passed, $failed failed"

@@ -41,8 +41,8 @@ static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, 
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
 	set_model_card, set_license, set_stream, set_staging, set_provenance,
-	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_json, set_quiet, set_verbose,
-	set_progress, set_color, set_threads, set_help, set_version;
+	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_report, set_json,
+	set_quiet, set_verbose, set_progress, set_color, set_threads, set_help, set_version;
 
 const struct option_spec options_table[] = {
 	{ 'o', "output", "DIR", FOR_CONVERT,
@@ -101,6 +101,8 @@ const struct option_spec options_table[] = {
 		"the checkpoint that DIR was made from", set_source },
 	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
 		"numbers that are at most X apart count as equal", set_tolerance },
+	{ '\0', "report", "FORM", FOR_VERIFY,
+		"for CI: github, junit=FILE or sarif=FILE", set_report },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -426,6 +428,43 @@ set_config(struct options *options, const struct option_spec *spec, const char *
 	options->config = value;
 	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
 		"--config: the path is empty");
+}
+
+/* "github", "junit=FILE" or "sarif=FILE"; each use adds a report. */
+static bool
+set_report(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	struct options_report report = { .form = FORM_GITHUB };
+
+	(void)spec;
+	if (text_has_prefix(value, "junit=") || text_has_prefix(value, "sarif=")) {
+		report.form = value[0] == 'j' ? FORM_JUNIT : FORM_SARIF;
+		report.file = value + strlen("junit=");
+	} else if (strcmp(value, "github") != 0) {
+		return usage_error(err, "--report", "github, junit=FILE or sarif=FILE", value);
+	}
+	if (report.file != NULL && report.file[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "--report %s: the path is empty", value);
+	if (report.file != NULL && strcmp(report.file, "-") == 0) {
+		error_set(err, ERROR_USAGE, "usage", "--report: a report in a file cannot go to "
+			"standard output");
+		return error_hint(err, "write %.6s./- for a file of that name", value);
+	}
+	for (size_t i = 0; i < options->report_count; i++) {
+		const char *other = options->reports[i].file;
+
+		if (report.file == NULL && other == NULL)
+			return true;            /* said twice, done once */
+		if (report.file != NULL && other != NULL && strcmp(report.file, other) == 0)
+			return error_set(err, ERROR_USAGE, "usage",
+				"--report: two reports for the file \"%s\"", other);
+	}
+	if (options->report_count == OPTIONS_MAX_REPORTS)
+		return error_set(err, ERROR_USAGE, "usage", "--report: more than %d reports",
+			OPTIONS_MAX_REPORTS);
+	options->reports[options->report_count++] = report;
+	return true;
 }
 
 static bool

@@ -61,6 +61,13 @@ add_digest(struct json_writer *w, const char *key, const char *digest)
 	add_string(w, key, digest[0] != '\0' ? digest : NULL);
 }
 
+/* "" means "none". */
+static void
+add_place(struct json_writer *w, const char *key, const char *name)
+{
+	add_string(w, key, name != NULL && name[0] != '\0' ? name : NULL);
+}
+
 static void
 open_list(struct json_writer *w, const char *key)
 {
@@ -300,6 +307,8 @@ report_json_verification(struct text *to, const struct options *options,
 	for (size_t i = 0; i < verification->problem_count; i++) {
 		json_open(&w, '{');
 		add_outcome(&w, verification->problems[i].status, &verification->problems[i].error);
+		add_place(&w, "file", verification->problems[i].file);
+		add_place(&w, "tensor", verification->problems[i].tensor);
 		json_close(&w, '}');
 	}
 	json_close(&w, ']');

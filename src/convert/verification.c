@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "base/workers.h"
 #include "check/verify_source.h"
 #include "convert/answer.h"
@@ -171,6 +172,24 @@ answer_files(struct verification *verification, const struct verify_result *foun
 	verification->result.file_count = found->file_count;
 }
 
+/* An error keeps the beginning of a long name: the file that alone begins so is meant. */
+static const char *
+whole_name(const struct verify_result *found, const struct error *problem)
+{
+	const char *name = NULL;
+
+	if (strlen(problem->file) < sizeof problem->file - 1)
+		return problem->file;
+	for (size_t i = 0; i < found->file_count; i++) {
+		if (!text_has_prefix(found->files[i].name, problem->file))
+			continue;
+		if (name != NULL)
+			return problem->file;
+		name = found->files[i].name;
+	}
+	return name != NULL ? name : problem->file;
+}
+
 static void
 answer_problems(struct verification *verification, const struct verify_result *found)
 {
@@ -182,6 +201,9 @@ answer_problems(struct verification *verification, const struct verify_result *f
 	for (size_t i = 0; i < found->problem_count; i++) {
 		problems[i].status = answer_status(&found->problems[i]);
 		answer_error(&verification->answer, &found->problems[i], &problems[i].error);
+		problems[i].file = answer_text(&verification->answer,
+			whole_name(found, &found->problems[i]));
+		problems[i].tensor = answer_text(&verification->answer, found->problems[i].tensor);
 	}
 	verification->result.problems = problems;
 	verification->result.problem_count = found->problem_count;
