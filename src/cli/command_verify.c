@@ -54,6 +54,9 @@ run(const struct options *options)
 	progress_start(&progress, options, options->operand);
 	verification = m2h_verify(&(struct m2h_verify_options){
 		.directory = options->operand,
+		.signature = options->signature,
+		.key = options->key,
+		.ca = options->ca,
 		.progress = progress_update,
 		.progress_context = &progress,
 	});

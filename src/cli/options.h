@@ -12,7 +12,8 @@
  * help and the test that looks every option up in the manual.
  */
 enum command {
-	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_HELP, COMMAND_COUNT
+	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_SIGN, COMMAND_HELP,
+	COMMAND_COUNT
 };
 
 struct command_spec {
@@ -51,6 +52,8 @@ struct options {
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
 	bool                  strict;
 	bool                  tensors, arguments;
+	const char           *key, *certificate;        /* NULL: not given; as all of these */
+	const char           *signature, *ca;
 };
 
 struct option_spec;
@@ -68,7 +71,7 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 23
+#define OPTIONS_COUNT 27
 extern const struct option_spec options_table[OPTIONS_COUNT];
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */

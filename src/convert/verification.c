@@ -51,6 +51,17 @@ answer_problems(struct verification *verification, const struct verify_result *f
 	verification->result.problem_count = found->problem_count;
 }
 
+/* A signature by whomever would prove nothing. */
+static bool
+check_trust(const struct m2h_verify_options *options, struct error *err)
+{
+	if ((options->key != NULL || options->ca != NULL) == (options->signature != NULL)
+	    && (options->key == NULL || options->ca == NULL))
+		return true;
+	return error_set(err, ERROR_USAGE, "usage",
+		"a signature goes with either a key or root certificates");
+}
+
 struct m2h_verification *
 m2h_verify(const struct m2h_verify_options *options)
 {
@@ -58,6 +69,7 @@ m2h_verify(const struct m2h_verify_options *options)
 	struct verify_result found = { 0 };
 	struct error         err = { 0 };
 	const struct error  *worst = NULL;
+	struct verify_trust  trust = { options->signature, options->key, options->ca };
 
 	if (verification == NULL)
 		return NULL;
@@ -65,7 +77,10 @@ m2h_verify(const struct m2h_verify_options *options)
 	if (options->directory == NULL || options->directory[0] == '\0') {
 		error_set(&err, ERROR_USAGE, "usage", "no directory was named");
 		worst = &err;
+	} else if (!check_trust(options, &err)) {
+		worst = &err;
 	} else if (!verify_directory(options->directory,
+		options->signature != NULL ? &trust : NULL,
 		options->progress != NULL ? on_progress : NULL, (void *)options, &found,
 		&verification->answer.log, &err)) {
 		worst = &err;
