@@ -8,7 +8,7 @@ set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
 	libdeflate-dev'
-TEST_PACKAGES='zip unzip python3 mandoc strace clang'
+TEST_PACKAGES='zip unzip python3 mandoc strace clang openssl'
 MATRIX_PACKAGES='python3 python3-torch python3-numpy'
 
 case ${1-test} in
