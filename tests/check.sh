@@ -19,6 +19,7 @@ run() {
 	run sh tests/cli/run.sh "$build/megatron2hf"
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
+	run sh tests/sign/run.sh "$build/megatron2hf"
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	echo "status $status"
 } 2>&1 | tee "$log" | grep -av '^status [01]$'

@@ -1,6 +1,7 @@
 #include "base/ecdsa.h"
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -58,13 +59,17 @@ unsupported(struct error *err, const char *kind)
 static bool
 choose_method(struct ecdsa_key *key, struct error *err)
 {
+	int         is_explicit = 0;
 	char        curve[CURVE_NAME_SIZE] = "";
 	const char *type = EVP_PKEY_get0_type_name(key->pkey);
 
 	if (!EVP_PKEY_is_a(key->pkey, "EC"))
 		return unsupported(err, EVP_PKEY_is_a(key->pkey, "ED25519") ? "Ed25519"
 			: type != NULL ? type : "such");
-	/* Without a name it is a curve of its own parameters, which nobody has looked at. */
+	/* Parameters in the place of a name may be anybody's, and give a key another fingerprint. */
+	if (EVP_PKEY_get_int_param(key->pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+		&is_explicit) == 1 && is_explicit != 0)
+		return unsupported(err, "explicit parameters");
 	if (EVP_PKEY_get_group_name(key->pkey, curve, sizeof curve, NULL) != 1)
 		return unsupported(err, "unnamed curve");
 	for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
@@ -183,11 +188,11 @@ ecdsa_read_private(const char *pem, size_t length, ecdsa_passphrase *ask, void *
 	BIO_free(memory);
 	if (pkey != NULL)
 		return finish(pkey, err);
-	if (question.was_refused)
-		ERR_clear_error();
-	else if (question.was_asked)
-		fail(err, ERROR_NO_OUTPUT, "signpath",
+	if (question.was_asked && !question.was_refused)
+		error_set(err, ERROR_NO_OUTPUT, "signpath",
 			"the key cannot be decrypted: the passphrase is wrong, or the key damaged");
+	if (question.was_asked)
+		ERR_clear_error();
 	else
 		fail(err, ERROR_CORRUPT, "sigkey", "not a key in PEM");
 	return NULL;

@@ -35,7 +35,7 @@ open_place(struct place *place, const char *path, struct error *err)
 	if (strlen(place->name) > NAME_MAX - TEMPORARY_EXTRA)
 		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%s' is too long",
 			place->name);
-	snprintf(place->temporary, sizeof place->temporary, TEMPORARY_FORMAT, place->name,
+	text_format(place->temporary, sizeof place->temporary, TEMPORARY_FORMAT, place->name,
 		(long)getpid());
 	length -= strlen(place->name);
 	text_format(parent, sizeof parent, "%.*s", length > 0 ? (int)length : 1,
