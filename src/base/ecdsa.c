@@ -143,6 +143,9 @@ answer(char *to, int size, int for_writing, void *context)
 	struct question *question = context;
 
 	(void)for_writing;
+	/* After a refusal OpenSSL asks again, to try it as another kind of key. */
+	if (question->was_refused)
+		return -1;
 	question->was_asked = true;
 	if (question->ask != NULL
 	    && question->ask(question->context, to, (size_t)size, question->err))

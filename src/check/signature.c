@@ -366,7 +366,7 @@ signature_verify(const char *bytes, size_t length, const struct signature_trust 
 	struct signature *to, struct error *err)
 {
 	struct json  *root = json_parse(bytes, length, err);
-	struct bundle bundle = { NULL };
+	struct bundle bundle = { .hint = NULL };
 	bool          done;
 
 	*to = (struct signature){ .length = 0 };

@@ -90,7 +90,7 @@ static bool
 verify(struct verify_run *run, struct error *err)
 {
 	const struct verify_trust *trust = run->trust;
-	struct trusted             trusted = { NULL };
+	struct trusted             trusted = { .key = NULL };
 	struct signature           signature = { .payload = NULL };
 	size_t                     length = 0;
 	char                      *bytes = NULL;

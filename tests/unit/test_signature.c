@@ -84,7 +84,7 @@ static struct ecdsa_key *
 make_key(void)
 {
 	char              command[256];
-	struct pem_file   file = { NULL };
+	struct pem_file   file = { .bytes = NULL };
 	struct error      err = { 0 };
 	struct ecdsa_key *key = NULL;
 
