@@ -72,6 +72,9 @@ run(const struct options *options)
 		.has_tolerance = options->has_tolerance,
 		.tolerance = options->tolerance,
 		.threads = options->threads,
+		.signature = options->signature,
+		.key = options->key,
+		.ca = options->ca,
 		.progress = progress_update,
 		.progress_context = &progress,
 	});

@@ -13,7 +13,7 @@
  */
 enum command {
 	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_DIFF,
-	COMMAND_HELP, COMMAND_COUNT
+	COMMAND_SIGN, COMMAND_HELP, COMMAND_COUNT
 };
 
 struct command_spec {
@@ -73,6 +73,8 @@ struct options {
 	double                tolerance;
 	struct options_report reports[OPTIONS_MAX_REPORTS];
 	size_t                report_count;
+	const char           *key, *certificate;        /* NULL: not given; as all of these */
+	const char           *signature, *ca;
 };
 
 struct option_spec;

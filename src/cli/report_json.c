@@ -399,6 +399,23 @@ report_json_comparison(struct text *to, const struct options *options,
 }
 
 void
+report_json_signing(struct text *to, const struct options *options,
+	const struct m2h_signing *signing)
+{
+	struct json_writer w = open_document(to, "megatron2hf.sign/1");
+
+	add_outcome(&w, signing->status, &signing->error);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "directory", options->operand);
+	add_string(&w, "signature", signing->status == M2H_OK ? signing->output : NULL);
+	add_digest(&w, "key", signing->fingerprint);
+	add_digest(&w, "root_sha256", signing->root);
+	add_files(&w, "files", signing->files, signing->file_count);
+	add_notes(&w, signing->notes, signing->note_count);
+	close_document(&w);
+}
+
+void
 report_json_help(struct text *to, const struct m2h_error *usage, const char *text)
 {
 	static const struct m2h_error none = { "", "", "" };

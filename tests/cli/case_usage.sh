@@ -52,6 +52,15 @@ try inspect a b
 try inspect a -o d
 try verify
 try verify d --sha256 x
+try verify d --signature s
+try verify d --key k
+try verify d --ca c
+try verify d --signature s --key k --ca c
+try verify d --signature s --certificate c
+try sign d
+try sign --key k
+try sign d --key ''
+try sign d --key k --signature s
 try verify d --"$(printf 'e\033[31mvil')"
 try diff
 try diff a
