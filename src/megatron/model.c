@@ -42,12 +42,27 @@ read_names(struct model *model, const struct shards *shards, const struct shard_
 
 /* ---- parameters ------------------------------------------------------------------------- */
 
+/* What tensor rank `rank` holds, of a parameter that is cut among the ranks. */
+static struct model_slice
+slice_of(const struct model_parameter *parameter, const struct weight_cell *cell, size_t rank)
+{
+	enum model_join    join = dialect_roles[parameter->role].join;
+	struct model_slice slice = { .shard = cell->shard, .view = cell->view,
+		.path = cell->path };
+
+	if (join == JOIN_ROWS || join == JOIN_QKV)
+		slice.row = rank * cell->view.shape[0];
+	if (join == JOIN_COLUMNS)
+		slice.column = rank * cell->view.shape[1];
+	return slice;
+}
+
 /* A tied output layer repeats the embedding, as every copy does. */
 static void
 add_replica(struct model_parameter *parameter, const struct weight_cell *cell, size_t slice)
 {
 	parameter->replicas[parameter->replica_count++] = (struct model_replica){
-		.piece = { cell->shard, cell->view, cell->path },
+		.piece = slice_of(parameter, cell, slice),
 		.slice = slice,
 	};
 }
@@ -67,7 +82,7 @@ set_pieces(struct model_parameter *parameter, const struct weight_grid *grid, si
 			add_replica(parameter, cell, 0);
 		else
 			parameter->slices[parameter->slice_count++] =
-			    (struct model_slice){ cell->shard, cell->view, cell->path };
+			    slice_of(parameter, cell, rank);
 		if (slot == ROLE_WORD_EMBEDDING && !is_untied && weight_grid_has_output(grid))
 			add_replica(parameter, &grid->cells[rank][output], rank);
 	}

@@ -58,69 +58,71 @@ add_dim(struct strided_copy *box, uint64_t extent, uint64_t source, uint64_t tar
 	box->target_stride[box->dims++] = target;
 }
 
-/*
- * Where row 0 and column 0 of slice `rank` go, and how far apart rows and columns are, in
- * the tensor [rows, columns] or, transposed, [columns, rows].
- */
+/* How far apart rows and columns are in the tensor [rows, columns] or, transposed,
+ * [columns, rows]. */
 struct placement {
-	uint64_t offset, row, column;
+	uint64_t row, column;
 };
 
 static struct placement
-place_slice(const struct model_parameter *whole, const struct tensor_view *view, size_t rank,
-	bool transposed)
+place_rows(const struct model_parameter *whole, bool transposed)
 {
-	enum model_join  join = dialect_roles[whole->role].join;
-	uint64_t         rows = whole->shape[0], columns = whole->rank > 1 ? whole->shape[1] : 1;
-	struct placement at;
+	uint64_t rows = whole->shape[0], columns = whole->rank > 1 ? whole->shape[1] : 1;
 
-	at.row = transposed ? 1 : columns;
-	at.column = transposed ? rows : 1;
-	at.offset = join == JOIN_ROWS ? rank * view->shape[0] * at.row
-		: join == JOIN_COLUMNS ? rank * view->shape[1] * at.column : 0;
-	return at;
+	return (struct placement){ .row = transposed ? 1 : columns,
+		.column = transposed ? rows : 1 };
 }
 
 /*
- * The rows of a rank's fused QKV, taken apart into part (q, k, v), head and dim.  In the
- * target they are q of all heads, k of all heads, v of all heads.
+ * The rows of a slice of the fused QKV, taken apart into part (q, k, v), head and dim.  In
+ * the target they are q of all heads, k of all heads, v of all heads.
  */
 static void
-add_qkv_rows(struct strided_copy *box, const struct model *model, const struct tensor_view *view,
-	size_t rank, const struct placement *at)
+add_qkv_rows(struct strided_copy *box, const struct model *model,
+	const struct model_slice *slice, const struct placement *at)
 {
-	uint64_t           heads = view->shape[0] / 3 * model->arguments.heads
-		/ model->arguments.hidden;
-	uint64_t           head_size = model->arguments.hidden / model->arguments.heads;
-	struct qkv_strides rows = qkv_strides(model->qkv_layout, heads, head_size);
+	uint64_t           hidden = model->arguments.hidden, stride = slice->view.stride[0];
+	uint64_t           head_size = hidden / model->arguments.heads, of_head = 3 * head_size;
+	uint64_t           rows = slice->view.shape[0], inside = slice->row % of_head;
+	uint64_t           parts = 3, heads = rows / of_head, dims = head_size;
+	struct qkv_strides from = qkv_strides(model->qkv_layout, heads, head_size);
 
-	add_dim(box, 3, rows.part * view->stride[0], model->arguments.hidden * at->row);
-	add_dim(box, heads, rows.head * view->stride[0], head_size * at->row);
-	add_dim(box, head_size, rows.dim * view->stride[0], at->row);
-	box->target_offset += rank * heads * head_size * at->row;
+	if (inside != 0 || rows % of_head != 0) {       /* a piece of one head */
+		heads = 1;
+		parts = rows < head_size ? 1 : rows / head_size;
+		dims = rows < head_size ? rows : head_size;
+	}
+	add_dim(box, parts, from.part * stride, hidden * at->row);
+	add_dim(box, heads, from.head * stride, head_size * at->row);
+	add_dim(box, dims, from.dim * stride, at->row);
+	box->target_offset += (inside / head_size * hidden + slice->row / of_head * head_size
+		+ inside % head_size) * at->row;
 }
 
 /* false: nothing of the slice is in the target (padding rows only). */
 static bool
 slice_to_box(const struct model *model, const struct model_parameter *whole,
-	const struct part_rule *rule, const struct tensor_view *view, size_t rank,
-	struct strided_copy *box)
+	const struct part_rule *rule, const struct model_slice *slice, struct strided_copy *box)
 {
-	struct placement at = place_slice(whole, view, rank, rule->change == TRANSPOSE);
-	uint64_t         rows = view->rank > 0 ? view->shape[0] : 1;
+	const struct tensor_view *view = &slice->view;
+	struct placement          at = place_rows(whole, rule->change == TRANSPOSE);
+	uint64_t                  rows = view->rank > 0 ? view->shape[0] : 1;
 
-	*box = (struct strided_copy){ .source_offset = view->offset, .target_offset = at.offset };
+	*box = (struct strided_copy){ .source_offset = view->offset,
+		.target_offset = slice->column * at.column };
 	if (rule->change == TRIM_ROWS) {
-		uint64_t before = rank * rows, wanted = model->arguments.vocabulary;
+		uint64_t wanted = model->arguments.vocabulary;
 
-		if (before >= wanted)
+		if (slice->row >= wanted)
 			return false;
-		rows = rows < wanted - before ? rows : wanted - before;
+		rows = rows < wanted - slice->row ? rows : wanted - slice->row;
 	}
-	if (dialect_roles[whole->role].join == JOIN_QKV)
-		add_qkv_rows(box, model, view, rank, &at);
-	else
+	if (dialect_roles[whole->role].join == JOIN_QKV) {
+		add_qkv_rows(box, model, slice, &at);
+	} else {
 		add_dim(box, rows, view->stride[0], at.row);
+		box->target_offset += slice->row * at.row;
+	}
 	if (view->rank > 1)
 		add_dim(box, view->shape[1], view->stride[1], at.column);
 	return true;
@@ -262,7 +264,7 @@ add_copies(struct builder *builder, size_t tensor, struct error *err)
 	if (target->is_zeros)
 		builder->boxes[boxes++] = fill_box(target);
 	for (size_t i = 0; i < whole->slice_count; i++) {
-		if (!slice_to_box(builder->model, whole, rule, &whole->slices[i].view, i, &box))
+		if (!slice_to_box(builder->model, whole, rule, &whole->slices[i], &box))
 			continue;
 		if (!add_copy(builder, tensor, COPY_WRITE, piece + i, &whole->slices[i], &box, err))
 			return false;
@@ -271,8 +273,7 @@ add_copies(struct builder *builder, size_t tensor, struct error *err)
 	for (size_t i = 0; i < whole->replica_count; i++) {
 		const struct model_replica *replica = &whole->replicas[i];
 
-		if (slice_to_box(builder->model, whole, rule, &replica->piece.view, replica->slice,
-			&box)
+		if (slice_to_box(builder->model, whole, rule, &replica->piece, &box)
 		    && !add_copy(builder, tensor, COPY_COMPARE, piece + replica->slice,
 			&replica->piece, &box, err))
 			return false;
@@ -412,10 +413,10 @@ check_all_used(const struct plan *plan, const struct model *model, struct error 
 		slices += parameter->slice_count + parameter->replica_count;
 		for (size_t s = 0; s < parameter->slice_count; s++)
 			padding_slices += !slice_to_box(model, parameter, rule,
-				&parameter->slices[s].view, s, &box);
+				&parameter->slices[s], &box);
 		for (size_t r = 0; r < parameter->replica_count; r++)
 			padding_slices += !slice_to_box(model, parameter, rule,
-				&parameter->replicas[r].piece.view, parameter->replicas[r].slice, &box);
+				&parameter->replicas[r].piece, &box);
 	}
 	if (plan->copy_count + padding_slices != slices)
 		return error_set(err, ERROR_INTERNAL, "plan", "%zu of %zu slices are used",
