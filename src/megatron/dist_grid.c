@@ -165,8 +165,8 @@ open_cells(struct weight_grid *grid, const struct dist_weight *weight, struct er
 		struct weight_cell *cell = cell_of(grid, weight, layer);
 
 		if (cell->path != NULL)
-			return error_set(err, ERROR_CORRUPT, "collision", "%s is of layer %" PRIu64
-				" too", cell->path, layer);
+			return error_set(err, ERROR_CORRUPT, "collision",
+				"%s is the same parameter", cell->path);
 		*cell = (struct weight_cell){ .path = weight->path, .shard = weight->first_shard };
 		cell->view.dtype = tensor->dtype;
 		cell->view.rank = rank - skip;

@@ -416,6 +416,17 @@ distributed_open(struct shards *shards, int directory, const char *shown,
 	    && add_items(shards, has_common, files, file_count, err);
 }
 
+/* A rank of FSDP for which no rows were left. */
+static bool
+is_empty(const struct dist_tensor *tensor, const struct dist_chunk *chunk)
+{
+	unsigned d = 0;
+
+	while (d < tensor->rank && chunk->size[d] > 0)
+		d++;
+	return d < tensor->rank;
+}
+
 bool
 distributed_may_repeat(const struct shards *shards, size_t input)
 {
@@ -430,7 +441,8 @@ distributed_may_repeat(const struct shards *shards, size_t input)
 		if (dialect_roles[weight->role.role].rank < 2)
 			continue;
 		for (chunk = 0; chunk < weight->tensor->chunk_count; chunk++)
-			if (shards->items[weight->first_shard + chunk].input == input)
+			if (shards->items[weight->first_shard + chunk].input == input
+			    && !is_empty(weight->tensor, &weight->tensor->chunks[chunk]))
 				return false;
 	}
 	return true;
