@@ -121,12 +121,14 @@ carry_out(const struct plan *plan, const char *name, const struct weight_piece *
 		tensor++;
 	for (i = 0; i < plan->copy_count; i++) {
 		const struct plan_copy    *copy = &plan->copies[i];
-		const struct weight_piece *piece = &pieces[copy->shard];
+		const struct weight_piece *piece;
 		float                      source[QKV_ROWS * HIDDEN];
-		uint64_t                   columns = piece->view.stride[0], at;
+		uint64_t                   columns, at;
 
 		if (copy->tensor != tensor)
 			continue;
+		piece = &pieces[copy->shard];
+		columns = piece->view.stride[0];
 		for (at = 0; at < piece->view.shape[0] * columns; at++)
 			source[at] = (float)(100 * (piece->row + at / columns) + piece->column
 				+ at % columns);
