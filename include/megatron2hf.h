@@ -110,6 +110,22 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *iteration;        /* a number or "release"; NULL: as the tracker says */
 	const char   *config;           /* path of a GPT-2 config.json to fill and to check from */
 	const char   *replicas;         /* "rank0" (NULL) or "mean" */
+	const char   *weights;          /* "safetensors" (NULL), "pytorch" or "both" */
+	const char   *dtype;            /* "keep" (NULL), "float16", "bfloat16", "float32" */
+	bool          allow_overflow;   /* values that the dtype cannot hold become infinite */
+	uint64_t      max_shard_bytes;  /* of the tensors in a weight file; 0: 50 GB */
+	const char   *profile;          /* "hf5" (NULL) or "hf4.18" */
+	bool          tensor_sha256;    /* a SHA-256 of each tensor in the manifest */
+	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
+	const char   *license;          /* id for the head of README.md; NULL: none */
+	const char   *stream;           /* "tar": no directory is made, but its files are written to
+	                                   stream_descriptor as a tar; NULL: a directory */
+	int           stream_descriptor;
+	const char   *staging;          /* folder in which they are made before; NULL: $TMPDIR, else
+	                                   /tmp */
+	const char   *provenance;       /* a file for an in-toto statement; `replace` counts for it */
+	uint64_t      source_date;      /* time in a stream or statement, in seconds since 1970, at
+	                                   most 8589934591; 0: 1970 in the one, none in the other */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */
@@ -196,6 +212,13 @@ M2H_API void m2h_inspection_free(struct m2h_inspection *inspection);
 
 struct m2h_verify_options {
 	const char   *directory;
+	const char   *source;           /* a Megatron checkpoint to derive the weights from again;
+	                                   NULL: the directory by itself */
+	uint64_t      attention_heads;  /* as for convert, all of these */
+	const char   *vocab_size, *qkv_layout, *activation, *iteration, *replicas;
+	bool          has_tolerance;
+	double        tolerance;        /* |a - b| up to this is no difference */
+	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;
 	void         *progress_context;
 };
@@ -215,9 +238,68 @@ struct m2h_verification {
 	const struct m2h_file    *files;        /* that were checked, with digests */
 	size_t                    file_count;
 	size_t                    tensors;      /* that were found in the weight files */
+	size_t                    compared;     /* tensors that were compared with the source */
 };
 M2H_API struct m2h_verification *m2h_verify(const struct m2h_verify_options *options);
 M2H_API void m2h_verification_free(struct m2h_verification *verification);
+
+/* ---- diff ------------------------------------------------------------------------- */
+
+struct m2h_diff_options {
+	const char   *a, *b;            /* Hugging Face directories or weight files */
+	bool          has_tolerance;
+	double        tolerance;        /* |a - b| up to it is "within" and no difference */
+	unsigned      threads;          /* 0: all cores allowed */
+	m2h_progress *progress;
+	void         *progress_context;
+};
+
+enum m2h_pair_state {
+	M2H_PAIR_EQUAL,                 /* bit by bit; of two types: the same numbers */
+	M2H_PAIR_WITHIN,                /* they differ, by no more than the tolerance */
+	M2H_PAIR_DIFFERS,
+	M2H_PAIR_SHAPE,                 /* the shapes differ */
+	M2H_PAIR_ONLY_A, M2H_PAIR_ONLY_B,
+	M2H_PAIR_STATES,
+};
+/* "equal", "within", "differs", "shape", "only_a", "only_b" */
+M2H_API const char *m2h_pair_state_name(enum m2h_pair_state state);
+
+/* One side of a pair; all of them "" where it has no such tensor. */
+struct m2h_pair_side {
+	const char *name, *file, *dtype, *shape;
+	const char *value;              /* of the first element that differs: "0.25", "nan" */
+};
+
+struct m2h_pair {
+	enum m2h_pair_state  state;
+	struct m2h_pair_side a, b;
+	bool                 is_padded; /* M2H_PAIR_SHAPE: an embedding with more rows on one side;
+	                                   the rows that both have were compared */
+	uint64_t             compared, differing;       /* elements */
+	uint64_t             outside;           /* of those that differ: by more than the tolerance */
+	uint64_t             not_finite;        /* of those that differ: NaN or infinite */
+	const char          *first;             /* index of the first that differs: "[3, 0]", "" */
+	double               max_absolute, max_relative;        /* of finite ones; relative to the
+	                                                           larger of both */
+	bool                 has_ulps;          /* both are floats of one type */
+	uint64_t             max_ulps;
+};
+
+struct m2h_comparison {
+	int                    status;          /* M2H_OK: equal, or within the tolerance */
+	struct m2h_error       error;
+	const struct m2h_file *files_a, *files_b;       /* without digests */
+	size_t                 file_count_a, file_count_b;
+	const struct m2h_pair *pairs;           /* all: those of A by name, then those only in B */
+	size_t                 pair_count;
+	size_t                 states[M2H_PAIR_STATES]; /* how many pairs are in each */
+	uint64_t               compared, differing;     /* elements, all in all */
+	const struct m2h_note *notes;
+	size_t                 note_count;
+};
+M2H_API struct m2h_comparison *m2h_diff(const struct m2h_diff_options *options);
+M2H_API void m2h_comparison_free(struct m2h_comparison *comparison);
 
 /* SIGINT, SIGTERM and SIGHUP make running calls clean up and end with M2H_SIGNAL + N; a
  * second one ends the process.  SIGPIPE and SIGXFSZ are ignored.  For programs that have no

@@ -57,7 +57,7 @@ expect 'cli/ and main.c use the public interface and base/ only' \
 
 # Options: the program's own list is what the manual and the README must know.
 m2h=${1:-build/megatron2hf}
-for command in convert inspect verify; do
+for command in convert inspect verify diff; do
 	for option in $("$m2h" $command --help | grep -oE -- '--[a-z0-9-]+' | sort -u); do
 		word=$(echo "$option" | sed 's/^--//')
 		expect "the manual knows $option of $command" \

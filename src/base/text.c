@@ -62,6 +62,16 @@ text_add(struct text *text, const char *fmt, ...)
 }
 
 void
+text_add_little_endian(struct text *text, uint64_t number, unsigned bytes)
+{
+	for (; bytes > 0; bytes--, number >>= 8) {
+		const unsigned char byte = (unsigned char)number;
+
+		text_add_bytes(text, &byte, 1);
+	}
+}
+
+void
 text_free(struct text *text)
 {
 	free(text->bytes);

@@ -15,6 +15,8 @@ struct text {
 
 void text_add(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_add_bytes(struct text *text, const void *bytes, size_t length);
+/* The lowest `bytes` bytes of a number, the lowest first: a field of a binary file. */
+void text_add_little_endian(struct text *text, uint64_t number, unsigned bytes);
 void text_free(struct text *text);
 
 /* Untrusted bytes made safe to print: control, ESC, invalid UTF-8 and bidi overrides as

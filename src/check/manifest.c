@@ -118,10 +118,10 @@ write_counts(struct json_writer *w, const struct manifest *manifest)
 
 	json_write_key(w, "counts");
 	json_open(w, '{');
-	write_number(w, "tensors", plan->tensor_count);
+	write_number(w, "tensors", plan->distinct_count);
 	write_number(w, "parameters", plan->parameter_count);
 	write_number(w, "stored_parameters", manifest->model->parameter_count);
-	write_number(w, "slices_copied", plan->copy_count - plan->replica_count);
+	write_number(w, "slices_copied", plan->slice_count);
 	write_number(w, "replicas_compared", plan->replica_count);
 	write_number(w, "tensors_of_zeros", plan->zero_count);
 	write_number(w, "padding_rows_left_out", plan->padding_rows);
@@ -138,55 +138,98 @@ write_counts(struct json_writer *w, const struct manifest *manifest)
 	json_close(w, ']');
 }
 
+/* How a tensor is made, where it is not only copied; NULL: it is. */
+static const char *
+made_how(const struct plan_tensor *tensor)
+{
+	switch (tensor->fill) {
+	case FILL_ZEROS: return "zeros: the model has no such bias";
+	case FILL_CAUSAL_MASK: return "causal mask";
+	case FILL_MASKED_BIAS: return "constant -10000";
+	case FILL_NOTHING: break;
+	}
+	if (!tensor->plus_one)
+		return tensor->is_mean ? "mean of all ranks" : NULL;
+	return tensor->is_mean ? "mean of all ranks, 1 added" : "1 added";
+}
+
 /* The Megatron parameter a tensor comes from: its role, with the layer where it has one. */
 static void
 write_origin(struct json_writer *w, const struct manifest *manifest,
 	const struct plan_tensor *tensor)
 {
-	const struct model_parameter *from = &manifest->model->parameters[tensor->parameter];
-	const struct role_facts *facts = &dialect_roles[from->role];
-	char                     name[128];
+	const struct model_parameter *from = tensor->parameter == PLAN_NO_PARAMETER ? NULL
+		: &manifest->model->parameters[tensor->parameter];
+	const char                   *made = made_how(tensor);
 
-	if (facts->per_layer)
-		text_format(name, sizeof name, "layers.%u.%s", from->layer, facts->name);
-	else
-		text_format(name, sizeof name, "%s", facts->name);
 	json_write_key(w, "from");
 	json_open(w, '{');
-	write_text(w, "parameter", name);
+	if (from != NULL) {
+		const struct role_facts *facts = &dialect_roles[from->role];
+		char                     name[128];
+
+		if (facts->per_layer)
+			text_format(name, sizeof name, "layers.%u.%s", from->layer, facts->name);
+		else
+			text_format(name, sizeof name, "%s", facts->name);
+		write_text(w, "parameter", name);
+	}
 	json_write_key(w, "shards");
 	json_open(w, '[');
-	for (size_t i = 0; i < from->slice_count; i++)
+	for (size_t i = 0; from != NULL && i < from->slice_count; i++)
 		json_write_string(w, manifest->shards->items[from->slices[i].shard].name);
 	json_close(w, ']');
-	if (tensor->is_zeros)
-		write_text(w, "made", "zeros: the model has no such bias");
-	else if (tensor->plus_one || tensor->is_mean)
-		write_text(w, "made", !tensor->plus_one ? "mean of all ranks"
-			: tensor->is_mean ? "mean of all ranks, 1 added" : "1 added");
+	if (made != NULL)
+		write_text(w, "made", made);
+	if (tensor->dtype != tensor->source_dtype)
+		write_text(w, "cast_from", dtype_safetensors_name(tensor->source_dtype));
 	json_close(w, '}');
+}
+
+/* Where a tensor lies; its object is left open. */
+static void
+write_place(struct json_writer *w, const char *name, enum dtype dtype, const uint64_t *shape,
+	unsigned rank, const char *file, uint64_t offset, uint64_t bytes)
+{
+	json_open(w, '{');
+	write_text(w, "name", name);
+	write_text(w, "dtype", dtype_safetensors_name(dtype));
+	json_write_key(w, "shape");
+	json_open(w, '[');
+	for (unsigned d = 0; d < rank; d++)
+		json_write_u64(w, shape[d]);
+	json_close(w, ']');
+	write_text(w, "file", file);
+	write_number(w, "offset", offset);
+	write_number(w, "bytes", bytes);
 }
 
 static void
 write_tensors(struct json_writer *w, const struct manifest *manifest)
 {
+	const struct weight_files *files = manifest->plan->files;
+
 	json_write_key(w, "tensors");
 	json_open(w, '[');
 	for (size_t i = 0; i < manifest->plan->tensor_count; i++) {
 		const struct plan_tensor *tensor = &manifest->plan->tensors[i];
 
-		json_open(w, '{');
-		write_text(w, "name", tensor->name);
-		write_text(w, "dtype", dtype_safetensors_name(tensor->dtype));
-		json_write_key(w, "shape");
-		json_open(w, '[');
-		for (unsigned d = 0; d < tensor->rank; d++)
-			json_write_u64(w, tensor->shape[d]);
-		json_close(w, ']');
-		write_text(w, "file", manifest->weights_name);
-		write_number(w, "offset", tensor->offset);
-		write_number(w, "bytes", tensor->bytes);
+		write_place(w, tensor->name, tensor->dtype, tensor->shape, tensor->rank,
+			files->files[tensor->file].name, tensor->offset, tensor->bytes);
+		if (manifest->tensor_sha256 != NULL)
+			write_text(w, "sha256", manifest->tensor_sha256[i]);
 		write_origin(w, manifest, tensor);
+		json_close(w, '}');
+	}
+	for (size_t i = 0; i < files->tied_count; i++) {
+		const struct stored_tensor *tied = &files->tied[i];
+
+		write_place(w, tied->tensor.name, tied->dtype, tied->tensor.shape, tied->tensor.rank,
+			files->files[tied->file].name, tied->offset, tied->bytes);
+		json_write_key(w, "from");
+		json_open(w, '{');
+		write_text(w, "tied_to", "transformer.wte.weight");
+		json_close(w, '}');
 		json_close(w, '}');
 	}
 	json_close(w, ']');

@@ -22,7 +22,7 @@ struct manifest {
 	const struct model         *model;
 	const struct plan          *plan;
 	const struct decision_log  *log;
-	const char                 *weights_name;       /* "model.safetensors" */
+	const char                (*tensor_sha256)[DIGEST_HEX_SIZE];    /* by tensor; NULL: none */
 	const struct manifest_file *inputs;
 	size_t                      input_count;
 	const struct manifest_file *outputs;            /* all but conversion.json, SHA256SUMS */

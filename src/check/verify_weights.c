@@ -1,7 +1,8 @@
 #include "check/verify_weights.h"
 
-#include "base/json.h"
+#include "check/verify_forms.h"
 #include "check/verify_model.h"
+#include "check/weight_index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,11 +25,6 @@ struct weights {
 	size_t                    count, room;
 	bool                      is_whole;     /* every file could be read */
 	uint64_t                  bytes;
-};
-
-/* An entry of weight_map. */
-struct mapping {
-	const char *tensor, *file;
 };
 
 static bool
@@ -63,19 +59,10 @@ add_file(struct weights *weights, const struct verify_entry *entry, struct error
 
 /* ---- the index -------------------------------------------------------------------- */
 
-static int
-compare_mappings(const void *a, const void *b)
-{
-	const struct mapping *x = a, *y = b;
-	int                   order = strcmp(x->file, y->file);
-
-	return order != 0 ? order : strcmp(x->tensor, y->tensor);
-}
-
 /* The tensors of one shard, and what the index places there, both sorted by name. */
 static void
 compare_shard(struct weights *weights, const struct verify_entry *shard,
-	const struct mapping *mappings, size_t count)
+	const struct weight_mapping *mappings, size_t count)
 {
 	struct verify_run *run = weights->run;
 	size_t             t = 0, m = 0;
@@ -99,14 +86,13 @@ compare_shard(struct weights *weights, const struct verify_entry *shard,
 
 /* The mappings of one file.  Names are bare: a reader joins them to its directory. */
 static bool
-take_shard(struct weights *weights, const struct mapping *mappings, size_t count,
+take_shard(struct weights *weights, const struct weight_mapping *mappings, size_t count,
 	struct error *err)
 {
 	const char                *file = mappings[0].file, *index = weights->form->index;
 	const struct verify_entry *shard;
 
-	if (!verify_run_is_inside(file) || strchr(file, '/') != NULL
-	    || strchr(file, '\\') != NULL) {
+	if (!weight_index_is_bare(file)) {
 		verify_run_report(weights->run, ERROR_UNSAFE, "vindex", index, mappings[0].tensor,
 			"refusing \"%.200s\": the name of a shard is no path", file);
 		weights->is_whole = false;
@@ -126,33 +112,33 @@ take_shard(struct weights *weights, const struct mapping *mappings, size_t count
 }
 
 static void
-check_total_size(struct weights *weights, const struct json *root)
+check_total_size(struct weights *weights, const struct weight_index *index)
 {
-	const struct json *metadata = json_member(root, "metadata");
-	const struct json *node = metadata != NULL && json_kind(metadata) == JSON_OBJECT
-		? json_member(metadata, "total_size") : NULL;
-	const char        *index = weights->form->index;
-	uint64_t           total;
+	const char *name = weights->form->index;
 
-	if (node == NULL || !weights->form->has_sizes || !weights->is_whole)
+	if (!index->has_total || !weights->form->has_sizes || !weights->is_whole)
 		return;
-	if (!json_u64(node, &total))
-		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, NULL,
+	if (!index->total_is_whole)
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", name, NULL,
 			"metadata.total_size is not a whole number");
-	else if (total != weights->bytes)
-		verify_run_report(weights->run, ERROR_MISMATCH, "vindex", index, NULL,
+	else if (index->total != weights->bytes)
+		verify_run_report(weights->run, ERROR_MISMATCH, "vindex", name, NULL,
 			"metadata.total_size is %" PRIu64 ", the tensors have %" PRIu64 " bytes",
-			total, weights->bytes);
+			index->total, weights->bytes);
 }
 
 static bool
-take_mappings(struct weights *weights, struct mapping *mappings, size_t count, struct error *err)
+take_mappings(struct weights *weights, const struct weight_mapping *mappings, size_t count,
+	struct error *err)
 {
-	size_t end;
+	size_t i = 0, end;
 
-	if (count > 0)
-		qsort(mappings, count, sizeof *mappings, compare_mappings);
-	for (size_t i = 0; i < count; i = end) {
+	for (; i < count && mappings[i].file == NULL; i++) {
+		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", weights->form->index,
+			mappings[i].tensor, "its file is not a string");
+		weights->is_whole = false;
+	}
+	for (; i < count; i = end) {
 		for (end = i + 1; end < count && strcmp(mappings[end].file, mappings[i].file) == 0;
 		     end++)
 			;
@@ -163,59 +149,26 @@ take_mappings(struct weights *weights, struct mapping *mappings, size_t count, s
 }
 
 static bool
-read_map(struct weights *weights, const struct json *root, struct error *err)
-{
-	const char        *index = weights->form->index;
-	const struct json *map = json_kind(root) == JSON_OBJECT ? json_member(root, "weight_map")
-		: NULL;
-	struct mapping    *mappings;
-	size_t             count = 0;
-	bool               done = true;
-
-	if (map == NULL || json_kind(map) != JSON_OBJECT) {
-		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, NULL,
-			"weight_map is missing or no JSON object");
-		weights->is_whole = false;
-		return true;
-	}
-	if ((mappings = calloc(json_count(map) + 1, sizeof *mappings)) == NULL)
-		return error_no_memory(err, json_count(map) * sizeof *mappings);
-	for (const struct json *at = json_first(map); at != NULL; at = json_next(at)) {
-		mappings[count] = (struct mapping){ json_key(at), json_string(at) };
-		if (mappings[count].file != NULL) {
-			count++;
-			continue;
-		}
-		verify_run_report(weights->run, ERROR_CORRUPT, "vindex", index, json_key(at),
-			"its file is not a string");
-		weights->is_whole = false;
-	}
-	done = take_mappings(weights, mappings, count, err);
-	free(mappings);
-	if (done)
-		check_total_size(weights, root);
-	return done;
-}
-
-static bool
 add_index(struct weights *weights, const struct verify_entry *entry, struct error *err)
 {
-	struct error problem = { 0 };
-	struct json *root;
-	bool         done;
+	struct weight_index index;
+	struct error        problem = { 0 };
+	bool                done;
 
 	if (entry->text == NULL) {
 		weights->is_whole = false;
 		return true;
 	}
-	if ((root = json_parse(entry->text, entry->text_length, &problem)) == NULL) {
+	if (!weight_index_parse(entry->text, entry->text_length, &index, &problem)) {
 		error_in_file(&problem, entry->name);
 		verify_run_problem(weights->run, &problem);
 		weights->is_whole = false;
 		return true;
 	}
-	done = read_map(weights, root, err);
-	json_free(root);
+	done = take_mappings(weights, index.mappings, index.count, err);
+	if (done)
+		check_total_size(weights, &index);
+	weight_index_fini(&index);
 	return done;
 }
 
@@ -225,7 +178,7 @@ add_index(struct weights *weights, const struct verify_entry *entry, struct erro
  * could be read: a shard that is missing would make every tensor of it a problem. */
 static bool
 check_form(struct verify_run *run, const struct weight_form *form, bool *is_there,
-	struct error *err)
+	bool *is_whole, struct error *err)
 {
 	const struct verify_entry *file = verify_run_find(run, form->file);
 	const struct verify_entry *index = verify_run_find(run, form->index);
@@ -233,6 +186,7 @@ check_form(struct verify_run *run, const struct weight_form *form, bool *is_ther
 	bool                       done;
 
 	*is_there = file != NULL || index != NULL;
+	*is_whole = false;
 	if (!*is_there)
 		return true;
 	if (file != NULL && index != NULL)
@@ -244,6 +198,7 @@ check_form(struct verify_run *run, const struct weight_form *form, bool *is_ther
 	if (done && weights.is_whole)
 		done = verify_model(run, file != NULL ? form->file : form->index, weights.tensors,
 			weights.count, err);
+	*is_whole = *is_there && weights.is_whole;
 	free(weights.tensors);
 	return done;
 }
@@ -251,17 +206,16 @@ check_form(struct verify_run *run, const struct weight_form *form, bool *is_ther
 bool
 verify_weights(struct verify_run *run, struct error *err)
 {
-	bool has_safetensors, has_torch;
+	bool has_safetensors, has_torch, safetensors_whole, torch_whole;
 
-	if (!check_form(run, &forms[0], &has_safetensors, err)
-	    || !check_form(run, &forms[1], &has_torch, err))
+	if (!check_form(run, &forms[0], &has_safetensors, &safetensors_whole, err)
+	    || !check_form(run, &forms[1], &has_torch, &torch_whole, err))
 		return false;
-	if (has_safetensors && has_torch)
-		decision_log_note(run->log, NOTE_WARNING, "weights-in-two-forms",
-			"safetensors and torch weights are both there: each was checked by itself, "
-			"their numbers were not compared");
 	if (!has_safetensors && !has_torch)
 		verify_run_report(run, ERROR_MISMATCH, "vmissing", forms[0].file, NULL,
 			"is missing, and there are no other weights");
-	return true;
+	if (!safetensors_whole || !torch_whole)
+		return true;
+	return verify_forms(run, verify_run_find(run, forms[1].file) != NULL ? forms[1].file
+		: forms[1].index, err);
 }

@@ -14,6 +14,7 @@ static command_function *const functions[COMMAND_COUNT] = {
 	[COMMAND_CONVERT] = command_convert,
 	[COMMAND_INSPECT] = command_inspect,
 	[COMMAND_VERIFY] = command_verify,
+	[COMMAND_DIFF] = command_diff,
 	[COMMAND_HELP] = command_help,
 };
 

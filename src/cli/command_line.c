@@ -13,7 +13,7 @@
 struct parser {
 	struct options *options;
 	char          **next, **end;
-	bool            used[OPTIONS_COUNT];
+	bool            used[OPTIONS_MOST];
 	size_t          operand_count;
 	const char     *extra;          /* first operand that is one too many */
 	struct error   *first_fault;
@@ -30,7 +30,7 @@ keep_fault(struct parser *parser, const struct error *fault)
 static const struct option_spec *
 find_name(const char *name, size_t length)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		const char *candidate = options_table[i].name;
 
 		if (strlen(candidate) == length && memcmp(candidate, name, length) == 0)
@@ -42,7 +42,7 @@ find_name(const char *name, size_t length)
 static const struct option_spec *
 find_letter(char letter)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++)
+	for (size_t i = 0; i < options_count; i++)
 		if (options_table[i].letter == letter)
 			return &options_table[i];
 	return NULL;
@@ -62,7 +62,7 @@ find_command(const char *name, struct error *err)
 	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
-		error_hint(err, "the commands are convert, inspect, verify and help");
+		error_hint(err, "the commands are convert, inspect, verify, diff and help");
 	return COMMAND_NONE;
 }
 
@@ -70,16 +70,16 @@ find_command(const char *name, struct error *err)
 static const char *
 guess_name(const char *word)
 {
-	const char *names[OPTIONS_COUNT];
+	const char *names[OPTIONS_MOST];
 
 	if (strlen(word) < 2)
 		return NULL;
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		names[i] = options_table[i].name;
 		if (text_has_prefix(names[i], word))
 			return names[i];
 	}
-	return text_nearest(word, names, OPTIONS_COUNT);
+	return text_nearest(word, names, options_count);
 }
 
 static void
@@ -165,7 +165,17 @@ take_letters(struct parser *parser, const char *letters)
 	}
 }
 
-/* The first word that is no option is the command, the second its operand. */
+/* The name of the second operand of a command, or NULL. */
+static const char *
+second_operand(enum command command)
+{
+	const char *blank = command != COMMAND_NONE
+		? strchr(options_command(command)->operand, ' ') : NULL;
+
+	return blank != NULL ? blank + 1 : NULL;
+}
+
+/* The first word that is no option is the command, what follows its operands. */
 static void
 take_word(struct parser *parser, const char *word)
 {
@@ -178,6 +188,8 @@ take_word(struct parser *parser, const char *word)
 		options->help_topic = find_command(word, &fault);
 	else if (parser->operand_count == 1)
 		options->operand = word;
+	else if (parser->operand_count == 2 && second_operand(options->command) != NULL)
+		options->second = word;
 	else if (parser->extra == NULL)
 		parser->extra = word;
 	parser->operand_count++;
@@ -211,7 +223,7 @@ check_used(const struct parser *parser, struct error *err)
 {
 	const struct options *options = parser->options;
 
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		if (!parser->used[i] || (options_table[i].commands >> options->command & 1) != 0)
 			continue;
 		error_set(err, ERROR_USAGE, "usage", "--%s is not an option of %s", options_table[i].name,
@@ -227,13 +239,18 @@ check_operands(const struct parser *parser, struct error *err)
 {
 	const struct options      *options = parser->options;
 	const struct command_spec *spec = options_command(options->command);
+	const char                *second = second_operand(options->command);
 
 	if (parser->extra != NULL)
 		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
-	else if (spec->operand[0] != '\0' && options->operand == NULL)
+	else if ((spec->operand[0] != '\0' && options->operand == NULL)
+		|| (second != NULL && options->second == NULL))
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
 	else if (options->operand != NULL && options->operand[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->operand);
+		return error_set(err, ERROR_USAGE, "usage", "%.*s: the path is empty",
+			(int)strcspn(spec->operand, " "), spec->operand);
+	else if (options->second != NULL && options->second[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", second);
 	else if (options->command == COMMAND_CONVERT && options->output == NULL)
 		error_set(err, ERROR_USAGE, "usage",
 			"convert needs --output DIR, the directory to create");
@@ -242,11 +259,47 @@ check_operands(const struct parser *parser, struct error *err)
 	return error_hint(err, "usage: megatron2hf %s %s", spec->name, spec->usage);
 }
 
+/* Standard output takes one thing: a tar, or words. */
+static bool
+check_stream(const struct options *options, struct error *err)
+{
+	bool to_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
+
+	if (to_stdout && options->stream == NULL) {
+		error_set(err, ERROR_USAGE, "usage",
+			"--output: a directory cannot go to standard output");
+		return error_hint(err, "add --stream tar, or write ./- for a directory of that name");
+	}
+	if (options->stream != NULL && !to_stdout)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--stream writes to standard output: expected --output -");
+	if (options->staging != NULL && options->stream == NULL)
+		return error_set(err, ERROR_USAGE, "usage", "--staging is where --stream makes the "
+			"files: expected --stream tar");
+	if (options->stream != NULL && options->json)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--json and --stream cannot both have standard output");
+	return true;
+}
+
+/* SOURCE_DATE_EPOCH counts where something would have a time. */
+static bool
+check_source_date(struct options *options, struct error *err)
+{
+	const char *date = getenv("SOURCE_DATE_EPOCH");
+
+	if ((options->stream == NULL && options->provenance == NULL) || date == NULL || date[0] == '\0')
+		return true;
+	return options_take_source_date(options, "SOURCE_DATE_EPOCH", date, err);
+}
+
 static bool
 check_environment(struct options *options, struct error *err)
 {
 	const char *threads = getenv("MEGATRON2HF_THREADS");
 
+	if (!check_source_date(options, err))
+		return false;
 	if (options->has_threads || threads == NULL || threads[0] == '\0')
 		return true;
 	return options_take_threads(options, "MEGATRON2HF_THREADS", threads, err);
@@ -270,5 +323,5 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 		return error_hint(err, "megatron2hf help lists the commands");
 	}
 	return check_used(&parser, err) && check_operands(&parser, err) &&
-		check_environment(options, err);
+		check_stream(options, err) && check_environment(options, err);
 }

@@ -41,6 +41,12 @@ say_ok(const struct options *options, const struct m2h_verification *verificatio
 	report_escaped(&report, options->operand);
 	report_words(&report, ": %zu files, %zu tensors", verification->file_count,
 		verification->tensors);
+	if (options->source != NULL) {
+		report_words(&report, "; %zu compared with ", verification->compared);
+		report_escaped(&report, options->source);
+		report_words(&report, options->has_tolerance ? ", within the tolerance"
+			: ", bit for bit");
+	}
 	report_end(&report);
 	report_give(&report, out);
 }
@@ -54,6 +60,16 @@ run(const struct options *options)
 	progress_start(&progress, options, options->operand);
 	verification = m2h_verify(&(struct m2h_verify_options){
 		.directory = options->operand,
+		.source = options->source,
+		.attention_heads = options->attention_heads,
+		.vocab_size = options->vocab_size,
+		.qkv_layout = options->qkv_layout,
+		.activation = options->activation,
+		.iteration = options->iteration,
+		.replicas = options->replicas,
+		.has_tolerance = options->has_tolerance,
+		.tolerance = options->tolerance,
+		.threads = options->threads,
 		.progress = progress_update,
 		.progress_context = &progress,
 	});

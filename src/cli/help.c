@@ -20,7 +20,7 @@ add_option(struct text *to, const struct option_spec *spec)
 static void
 add_options(struct text *to, enum command command, bool common)
 {
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		unsigned commands = options_table[i].commands;
 
 		if ((commands == ~0u) == common && (commands >> command & 1) != 0)

@@ -3,19 +3,23 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FOR_CONVERT (1u << COMMAND_CONVERT)
 #define FOR_INSPECT (1u << COMMAND_INSPECT)
+#define FOR_DIFF    (1u << COMMAND_DIFF)
+#define FOR_VERIFY  (1u << COMMAND_VERIFY)
+#define FOR_MODEL   (FOR_CONVERT | FOR_INSPECT | FOR_VERIFY)
 #define FOR_ALL     (~0u)
 
 static const struct command_spec commands[COMMAND_COUNT] = {
 	[COMMAND_CONVERT] = {
 		"convert", "SRC -o DIR", "write a Hugging Face GPT-2 directory", "SRC",
 		"Write the Megatron-LM GPT checkpoint SRC as a Hugging Face GPT-2 directory DIR.\n"
-		"SRC: the NGC zip, a checkpoint folder, an iteration or mp_rank_* folder, a .pt\n"
-		"file, or - for standard input.  DIR appears complete or not at all.\n" },
+		"SRC: the NGC zip, a checkpoint, iteration or mp_rank_* folder, a .pt file, or -.\n" },
 	[COMMAND_INSPECT] = {
 		"inspect", "PATH", "say what a checkpoint or directory holds", "PATH",
 		"Say what PATH holds, whether it converts, and if not why, without reading the\n"
@@ -24,6 +28,10 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 		"verify", "DIR", "check a converted directory", "DIR",
 		"Check the Hugging Face directory DIR: checksums, manifest, structure of the\n"
 		"weights, configuration, tokenizer.  All problems are listed, not the first.\n" },
+	[COMMAND_DIFF] = {
+		"diff", "A B", "compare weights tensor by tensor", "A B",
+		"Compare the weights of A and B, each a Hugging Face directory or a weight file\n"
+		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n" },
 	[COMMAND_HELP] = {
 		"help", "[COMMAND]", "describe a command", "",
 		"Describe COMMAND, or list the commands.\n" },
@@ -31,10 +39,12 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
-	set_strict, set_tensors, set_arguments, set_json, set_quiet, set_verbose, set_progress,
-	set_color, set_threads, set_help, set_version;
+	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
+	set_model_card, set_license, set_stream, set_staging, set_provenance,
+	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_json, set_quiet, set_verbose,
+	set_progress, set_color, set_threads, set_help, set_version;
 
-const struct option_spec options_table[OPTIONS_COUNT] = {
+const struct option_spec options_table[] = {
 	{ 'o', "output", "DIR", FOR_CONVERT,
 		"directory to create", set_output },
 	{ 'f', "force", NULL, FOR_CONVERT,
@@ -43,28 +53,54 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 		"print the plan, write nothing", set_dry_run },
 	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
 		"what SRC must hash to, or a SHA256SUMS file", set_sha256 },
+	{ '\0', "weights", "FORM", FOR_CONVERT,
+		"safetensors, pytorch or both", set_weights },
+	{ '\0', "dtype", "TYPE", FOR_CONVERT,
+		"keep, float16, bfloat16 or float32", set_dtype },
+	{ '\0', "allow-overflow", NULL, FOR_CONVERT,
+		"what the type cannot hold becomes infinite", set_overflow },
+	{ '\0', "max-shard-size", "SIZE", FOR_CONVERT,
+		"of the weights in a file: 5GB, 500MB", set_shard_size },
+	{ '\0', "profile", "NAME", FOR_CONVERT,
+		"form of the directory: hf5 or hf4.18", set_profile },
+	{ '\0', "tensor-sha256", NULL, FOR_CONVERT,
+		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
 		"tokenizer files: auto or none", set_tokenizer },
-	{ '\0', "replicas", "WHICH", FOR_CONVERT,
+	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
+	{ '\0', "model-card", "FILE", FOR_CONVERT,
+		"write README.md: auto, none or a text of yours", set_model_card },
+	{ '\0', "license", "ID", FOR_CONVERT,
+		"the licence that README.md names", set_license },
+	{ '\0', "stream", "FORM", FOR_CONVERT,
+		"with -o -: tar, to standard output", set_stream },
+	{ '\0', "staging", "DIR", FOR_CONVERT,
+		"where --stream makes the files (default: /tmp)", set_staging },
+	{ '\0', "provenance", "FILE", FOR_CONVERT,
+		"say in FILE what was made of what (SLSA)", set_provenance },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
 		"add a line for every tensor", set_tensors },
 	{ '\0', "args", NULL, FOR_INSPECT,
 		"add a line for every training argument", set_arguments },
-	{ '\0', "num-attention-heads", "N", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "num-attention-heads", "N", FOR_MODEL,
 		"heads, where the checkpoint does not say", set_heads },
-	{ '\0', "vocab-size", "SIZE", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "vocab-size", "SIZE", FOR_MODEL,
 		"rows of the embedding: auto, padded or a number", set_vocab_size },
-	{ '\0', "qkv-layout", "N", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "qkv-layout", "N", FOR_MODEL,
 		"row order of QKV: auto, 0, 1 or 2", set_qkv_layout },
-	{ '\0', "activation", "NAME", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "activation", "NAME", FOR_MODEL,
 		"gelu_new, gelu or relu2, against the checkpoint", set_activation },
 	{ '\0', "config", "FILE", FOR_CONVERT | FOR_INSPECT,
 		"a config.json to fill and to check from", set_config },
-	{ '\0', "iteration", "N", FOR_CONVERT | FOR_INSPECT,
+	{ '\0', "iteration", "N", FOR_MODEL,
 		"another than the tracker names, or release", set_iteration },
+	{ '\0', "source", "SRC", FOR_VERIFY,
+		"the checkpoint that DIR was made from", set_source },
+	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
+		"numbers that are at most X apart count as equal", set_tolerance },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -82,6 +118,8 @@ const struct option_spec options_table[OPTIONS_COUNT] = {
 	{ 'V', "version", NULL, FOR_ALL,
 		"the version", set_version },
 };
+const size_t options_count = sizeof options_table / sizeof *options_table;
+_Static_assert(sizeof options_table / sizeof *options_table <= OPTIONS_MOST, "room");
 
 const struct command_spec *
 options_command(enum command command)
@@ -142,11 +180,6 @@ set_output(struct options *options, const struct option_spec *spec, const char *
 	(void)spec;
 	if (value[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
-	if (strcmp(value, "-") == 0) {
-		error_set(err, ERROR_USAGE, "usage",
-			"--output: a directory cannot go to standard output");
-		return error_hint(err, "write ./- for a directory of that name");
-	}
 	options->output = value;
 	return true;
 }
@@ -246,6 +279,123 @@ set_replicas(struct options *options, const struct option_spec *spec, const char
 }
 
 static bool
+set_weights(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "safetensors", "pytorch", "both", NULL };
+	unsigned                 choice;
+
+	options->weights = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_dtype(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "keep", "float16", "bfloat16", "float32", NULL };
+	unsigned                 choice;
+
+	options->dtype = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_profile(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "hf5", "hf4.18", NULL };
+	unsigned                 choice;
+
+	options->profile = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_model_card(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->model_card = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--model-card", "auto, none or the path of a file", value);
+}
+
+static bool
+set_license(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec, (void)err;
+	options->license = value;
+	return true;
+}
+
+static bool
+set_stream(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "tar", NULL };
+	unsigned                 choice;
+
+	options->stream = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_staging(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->staging = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--staging: the path is empty");
+}
+
+static bool
+set_provenance(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->provenance = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--provenance", "the path of a file", value);
+}
+
+/* "5GB", "1.5mb": a number, perhaps with a fraction, and a decimal unit, as the Hub's tools
+ * read it; what is less than a byte is cut off. */
+static bool
+set_shard_size(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char units[] = "KMGT";
+	size_t            digits = strspn(value, "0123456789");
+	const char       *unit = value + digits, *found;
+	uint64_t          whole, fraction = 0, scale = 1, factor = 1;
+
+	(void)spec;
+	if (unit[0] == '.') {
+		size_t more = strspn(unit + 1, "0123456789");
+
+		for (size_t i = 0; i < more && scale < 1000000000000; i++) {
+			fraction = 10 * fraction + (uint64_t)(unit[1 + i] - '0');
+			scale *= 10;
+		}
+		unit += 1 + more;
+	}
+	found = unit[0] != '\0' ? strchr(units, toupper((unsigned char)unit[0])) : NULL;
+	if (found != NULL && toupper((unsigned char)unit[1]) == 'B' && unit[2] == '\0'
+	    && text_parse_u64(value, digits, &whole) && whole < 1000000) {
+		for (const char *at = units; at <= found; at++)
+			factor *= 1000;
+		options->max_shard_bytes = whole * factor
+			+ (uint64_t)((double)fraction / (double)scale * (double)factor);
+		if (options->max_shard_bytes > 0)
+			return true;
+	}
+	return usage_error(err, "--max-shard-size", "a size like 5GB (KB, MB, GB or TB)", value);
+}
+
+static bool
 set_iteration(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -260,6 +410,16 @@ set_iteration(struct options *options, const struct option_spec *spec, const cha
 }
 
 static bool
+set_source(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->source = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--source: the path is empty");
+}
+
+static bool
 set_config(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -267,6 +427,21 @@ set_config(struct options *options, const struct option_spec *spec, const char *
 	options->config = value;
 	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
 		"--config: the path is empty");
+}
+
+static bool
+set_tolerance(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	char *end = NULL;
+
+	(void)spec;
+	/* Digits first: strtod() also takes blanks, signs, "nan" and "infinity". */
+	if (isdigit((unsigned char)value[0]) || value[0] == '.')
+		options->tolerance = strtod(value, &end);
+	options->has_tolerance = true;
+	return (end != NULL && end != value && *end == '\0' && isfinite(options->tolerance))
+		|| usage_error(err, "--tolerance", "a number from 0 up", value);
 }
 
 static bool
@@ -306,6 +481,13 @@ options_take_threads(struct options *options, const char *what, const char *valu
 	return true;
 }
 
+bool
+options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err)
+{
+	return parse_number(what, value, 0, 8589934591, &options->source_date, err);
+}
+
 static bool
 set_threads(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
@@ -327,6 +509,8 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 SET_FLAG(set_force, force)
 SET_FLAG(set_dry_run, dry_run)
 SET_FLAG(set_strict, strict)
+SET_FLAG(set_overflow, allow_overflow)
+SET_FLAG(set_tensor_sha256, tensor_sha256)
 SET_FLAG(set_tensors, tensors)
 SET_FLAG(set_arguments, arguments)
 SET_FLAG(set_json, json)

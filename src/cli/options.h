@@ -12,14 +12,16 @@
  * help and the test that looks every option up in the manual.
  */
 enum command {
-	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_HELP, COMMAND_COUNT
+	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_DIFF,
+	COMMAND_HELP, COMMAND_COUNT
 };
 
 struct command_spec {
 	const char *name;
 	const char *usage;              /* what follows the name: "SRC -o DIR" */
 	const char *summary;            /* for the list of commands */
-	const char *operand;            /* what it works on: "SRC"; "" when it may be left out */
+	const char *operand;            /* what it works on: "SRC"; "" when it may be left out;
+	                                   "A B": two of them */
 	const char *about;              /* for its own help, lines of at most 79 columns */
 };
 
@@ -42,6 +44,7 @@ struct options {
 	unsigned              threads;          /* 0: all cores allowed */
 	bool                  has_threads;
 	const char           *operand;          /* SRC, PATH or DIR; NULL: not given */
+	const char           *second;           /* operand, of diff */
 	const char           *output;
 	bool                  force, dry_run;
 	const char           *sha256;
@@ -49,8 +52,17 @@ struct options {
 	uint64_t              attention_heads;  /* 0: not given */
 	const char           *vocab_size, *tokenizer;   /* NULL: not given; as all of these */
 	const char           *qkv_layout, *activation, *iteration, *config, *replicas;
+	const char           *weights, *dtype, *profile;
+	uint64_t              max_shard_bytes;  /* 0: not given */
+	bool                  allow_overflow, tensor_sha256;
+	const char           *model_card, *license;
+	const char           *stream, *staging, *provenance;
+	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
 	bool                  tensors, arguments;
+	const char           *source;
+	bool                  has_tolerance;
+	double                tolerance;
 };
 
 struct option_spec;
@@ -68,12 +80,15 @@ struct option_spec {
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 
-#define OPTIONS_COUNT 23
-extern const struct option_spec options_table[OPTIONS_COUNT];
+extern const struct option_spec options_table[];
+extern const size_t options_count;
+#define OPTIONS_MOST 64                 /* room in tables that go by it */
 
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */
 bool options_take_threads(struct options *options, const char *what, const char *value,
 	struct error *err);
-
+/* Seconds since 1970, as many as a tar can say. */
+bool options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err);
 
 #endif

@@ -306,6 +306,86 @@ report_json_verification(struct text *to, const struct options *options,
 	add_notes(&w, verification->notes, verification->note_count);
 	add_files(&w, "files", verification->files, verification->file_count);
 	add_number(&w, "tensors", verification->tensors);
+	if (options->source != NULL) {
+		add_string(&w, "source", options->source);
+		add_number(&w, "compared", verification->compared);
+	}
+	close_document(&w);
+}
+
+/* ---- diff --------------------------------------------------------------------------- */
+
+static void
+add_side(struct json_writer *w, const char *key, const struct m2h_pair_side *side)
+{
+	json_write_key(w, key);
+	if (side->name[0] == '\0') {
+		json_write_null(w);
+		return;
+	}
+	json_open(w, '{');
+	add_string(w, "name", side->name);
+	add_string(w, "file", side->file);
+	add_string(w, "dtype", side->dtype);
+	add_string(w, "shape", side->shape);
+	add_string(w, "first", side->value[0] != '\0' ? side->value : NULL);
+	json_close(w, '}');
+}
+
+static void
+add_pair(struct json_writer *w, const struct m2h_pair *pair)
+{
+	json_open(w, '{');
+	add_string(w, "state", m2h_pair_state_name(pair->state));
+	add_side(w, "a", &pair->a);
+	add_side(w, "b", &pair->b);
+	add_bool(w, "padded", pair->is_padded);
+	add_number(w, "compared", pair->compared);
+	add_number(w, "differing", pair->differing);
+	add_number(w, "outside", pair->outside);
+	add_number(w, "not_finite", pair->not_finite);
+	add_string(w, "first", pair->first[0] != '\0' ? pair->first : NULL);
+	json_write_key(w, "max_absolute");
+	json_write_double(w, pair->max_absolute);
+	json_write_key(w, "max_relative");
+	json_write_double(w, pair->max_relative);
+	json_write_key(w, "max_ulps");
+	if (pair->has_ulps)
+		json_write_u64(w, pair->max_ulps);
+	else
+		json_write_null(w);
+	json_close(w, '}');
+}
+
+void
+report_json_comparison(struct text *to, const struct options *options,
+	const struct m2h_comparison *comparison)
+{
+	struct json_writer w = open_document(to, "megatron2hf.diff/1");
+
+	add_outcome(&w, comparison->status, &comparison->error);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "a", options->operand);
+	add_string(&w, "b", options->second);
+	json_write_key(&w, "tolerance");
+	if (options->has_tolerance)
+		json_write_double(&w, options->tolerance);
+	else
+		json_write_null(&w);
+	add_files(&w, "files_a", comparison->files_a, comparison->file_count_a);
+	add_files(&w, "files_b", comparison->files_b, comparison->file_count_b);
+	json_write_key(&w, "tensors");
+	json_open(&w, '{');
+	for (int i = 0; i < M2H_PAIR_STATES; i++)
+		add_number(&w, m2h_pair_state_name((enum m2h_pair_state)i), comparison->states[i]);
+	json_close(&w, '}');
+	add_number(&w, "compared", comparison->compared);
+	add_number(&w, "differing", comparison->differing);
+	open_list(&w, "pairs");
+	for (size_t i = 0; i < comparison->pair_count; i++)
+		add_pair(&w, &comparison->pairs[i]);
+	json_close(&w, ']');
+	add_notes(&w, comparison->notes, comparison->note_count);
 	close_document(&w);
 }
 

@@ -248,6 +248,28 @@ input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t
 	return true;
 }
 
+char *
+input_file_text(const struct input_file *file, uint64_t limit, struct error *err)
+{
+	char *bytes;
+
+	if (file->size > limit) {
+		error_set(err, ERROR_LIMIT, "size", "%" PRIu64 " bytes, at most %" PRIu64
+			" are read", file->size, limit);
+		return NULL;
+	}
+	if ((bytes = malloc((size_t)file->size + 1)) == NULL) {
+		error_no_memory(err, file->size);
+		return NULL;
+	}
+	bytes[file->size] = '\0';
+	if (!input_file_read(file, 0, bytes, (size_t)file->size, err)) {
+		free(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
 bool
 input_file_unchanged(const struct input_file *file, struct error *err)
 {

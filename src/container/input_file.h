@@ -31,6 +31,9 @@ struct input_file *input_file_open_at(int directory, const char *entry, const ch
 /* Exactly `count` bytes at `offset`; fewer is ERROR_CORRUPT "changed while being read". */
 bool input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
 	struct error *err);
+/* All of a small file in malloc()ed memory, with a NUL after it; more than `limit` bytes:
+ * ERROR_LIMIT. */
+char *input_file_text(const struct input_file *file, uint64_t limit, struct error *err);
 /* Size, mtime, ctime and inode are still those of open; else ERROR_CORRUPT "changing". */
 bool input_file_unchanged(const struct input_file *file, struct error *err);
 void input_file_close(struct input_file *file);         /* NULL is fine */

@@ -7,12 +7,17 @@
 #include "convert/expected_digest.h"
 #include "convert/given_config.h"
 #include "convert/judgement.h"
+#include "convert/model_card.h"
 #include "convert/output_directory.h"
+#include "convert/output_form.h"
+#include "convert/provenance.h"
+#include "convert/tar_stream.h"
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,15 +27,21 @@
 struct conversion {
 	struct m2h_conversion             result;       /* first: what the caller holds */
 	struct answer                     answer;
-	const struct m2h_convert_options *options;
+	const struct m2h_convert_options *options;      /* the caller's, or `streaming` */
+	struct m2h_convert_options        streaming;    /* those with a place for the files */
+	char                              stream_place[PATH_MAX];
+	struct output_form                form;
 	struct expected_digest            expected;
 	struct given_config               given;
+	struct model_card                 card;
 	bool                              assume_untied;
 	struct shards                    *shards;
 	struct model                     *model;
 	struct plan                      *plan;
 	struct staging                   *staging;
+	struct staging                   *statement;    /* of --provenance; NULL: none */
 	struct output_directory           directory;
+	int                              *fds;          /* of the weight files; staging's */
 	struct execute_result             executed;
 	struct manifest_file             *inputs;
 };
@@ -48,12 +59,6 @@ forget_source(struct conversion *conversion)
 	conversion->shards = NULL;
 }
 
-static bool
-wants_mean(const struct m2h_convert_options *options)
-{
-	return options->replicas != NULL && strcmp(options->replicas, "mean") == 0;
-}
-
 /* Shards, model and plan: everything that is known before a byte moves. */
 static bool
 open_source(struct conversion *conversion, bool indexed, struct error *err)
@@ -64,8 +69,6 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
 		.iteration = options->iteration, .indexed = indexed };
-	struct plan_options               plan_options = {
-		.mean_of_replicas = wants_mean(options) };
 	struct model_options              model_options = {
 		.attention_heads = options->attention_heads, .vocabulary = options->vocab_size,
 		.activation = options->activation, .qkv_layout = options->qkv_layout,
@@ -78,14 +81,18 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	for (size_t i = 0; i < conversion->shards->input_count; i++) {
 		const struct input_file *input = conversion->shards->inputs[i];
 
-		if (!destination_spares(options->destination, input->fd, input->name,
-			options->replace, err))
+		if ((options->stream == NULL
+		     && !destination_spares(options->destination, input->fd, input->name,
+				options->replace, err))
+		    || (options->provenance != NULL
+		        && !destination_spares(options->provenance, input->fd, input->name,
+				options->replace, err)))
 			return false;
 	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& (conversion->model = model_open(conversion->shards, &model_options, log, err))
 			!= NULL
-		&& (conversion->plan = plan_build(conversion->model, &plan_options, err)) != NULL;
+		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;
 }
 
 /* ---- what the input must be --------------------------------------------------------- */
@@ -141,7 +148,10 @@ write_furniture(void *context, struct error *err)
 	bool                              wants_tokenizer = options->tokenizer == NULL
 		|| strcmp(options->tokenizer, "none") != 0;
 
-	if (!output_directory_add_config(&conversion->directory, arguments, err))
+	/* A torch_dtype where one was asked for, and nothing of it where the type is kept. */
+	if (!output_directory_add_config(&conversion->directory, arguments,
+		conversion->form.is_4_18 ? CONFIG_HF4_18 : CONFIG_HF5,
+		conversion->form.plan.casts ? dtype_name(conversion->form.plan.dtype) : NULL, err))
 		return false;
 	if (!wants_tokenizer)
 		return true;
@@ -174,6 +184,45 @@ check_inputs(struct conversion *conversion, struct error *err)
 }
 
 static bool
+create_files(struct conversion *conversion, struct error *err)
+{
+	const struct weight_files *files = conversion->plan->files;
+
+	conversion->fds = calloc(files->file_count, sizeof *conversion->fds);
+	if (conversion->fds == NULL)
+		return error_no_memory(err, files->file_count * sizeof *conversion->fds);
+	for (size_t i = 0; i < files->file_count; i++) {
+		conversion->fds[i] = staging_create(conversion->staging, files->files[i].name,
+			files->files[i].bytes, err);
+		if (conversion->fds[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+/* The weight files, with their digests or, on a dry run, without; and the indexes. */
+static bool
+add_weights(struct conversion *conversion, struct error *err)
+{
+	/* Zeros stand for the digest that is not known, so that lengths come out right. */
+	static const char unknown[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+	const struct weight_files *files = conversion->plan->files;
+	const struct execute_result *executed = &conversion->executed;
+
+	for (size_t i = 0; i < files->file_count; i++)
+		if (!output_directory_add_weights(&conversion->directory, files->files[i].name,
+			files->files[i].bytes, executed->output_sha256 != NULL
+			? executed->output_sha256[i] : unknown, err))
+			return false;
+	for (size_t i = 0; i < files->index_count; i++)
+		if (!output_directory_add(&conversion->directory, files->indexes[i].name,
+			&files->indexes[i].text, err))
+			return false;
+	return true;
+}
+
+static bool
 write_weights(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
@@ -182,21 +231,18 @@ write_weights(struct conversion *conversion, struct error *err)
 		.progress = options->progress != NULL ? on_progress : NULL,
 		.meanwhile = write_furniture,
 		.context = conversion,
+		.digests_tensors = options->tensor_sha256,
 	};
-	int fd = staging_create(conversion->staging, OUTPUT_WEIGHTS, conversion->plan->file_bytes,
-		err);
 
-	if (fd < 0)
+	if (!create_files(conversion, err)
+	    || !execute_plan(conversion->shards, conversion->plan, conversion->fds, &run,
+		&conversion->executed, err))
 		return false;
-	if (!execute_plan(conversion->shards, conversion->plan, fd, &run, &conversion->executed,
-		err))
-		return false;
-	if (!check_inputs(conversion, err)
-	    || !judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
-		conversion->plan, &conversion->executed, &conversion->answer.log, fd }, err))
-		return false;
-	return output_directory_add_weights(&conversion->directory, conversion->plan->file_bytes,
-		conversion->executed.output_sha256, err);
+	return check_inputs(conversion, err)
+		&& judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
+		conversion->plan, &conversion->executed, &conversion->answer.log, conversion->fds,
+		options->allow_overflow }, err)
+		&& add_weights(conversion, err);
 }
 
 /* ---- what tells of the conversion ------------------------------------------------- */
@@ -223,25 +269,53 @@ take_inputs(struct conversion *conversion, struct error *err)
 	return true;
 }
 
+static struct manifest
+manifest_of(struct conversion *conversion)
+{
+	output_directory_sort(&conversion->directory);
+	return (struct manifest){
+		.tool_version = M2H_VERSION, .shards = conversion->shards,
+		.model = conversion->model, .plan = conversion->plan,
+		.log = &conversion->answer.log, .inputs = conversion->inputs,
+		.tensor_sha256 = conversion->options->tensor_sha256
+			? (const char (*)[DIGEST_HEX_SIZE])conversion->executed.tensor_sha256 : NULL,
+		.input_count = conversion->shards->input_count,
+		.outputs = conversion->directory.files, .output_count = conversion->directory.count,
+	};
+}
+
+static bool
+write_card(struct conversion *conversion, struct error *err)
+{
+	struct manifest manifest = manifest_of(conversion);
+
+	return model_card_add(&conversion->card, &manifest, &conversion->directory, err);
+}
+
 static bool
 write_manifest(struct conversion *conversion, struct error *err)
 {
-	struct manifest manifest = {
-		.tool_version = M2H_VERSION, .shards = conversion->shards,
-		.model = conversion->model, .plan = conversion->plan,
-		.log = &conversion->answer.log, .weights_name = OUTPUT_WEIGHTS,
-		.inputs = conversion->inputs, .input_count = conversion->shards->input_count,
-	};
-	struct text text = { 0 };
-	bool        done;
+	struct manifest manifest = manifest_of(conversion);
+	struct text     text = { 0 };
+	bool            done;
 
-	output_directory_sort(&conversion->directory);
-	manifest.outputs = conversion->directory.files;
-	manifest.output_count = conversion->directory.count;
 	manifest_write(&manifest, &text);
 	done = output_directory_add(&conversion->directory, "conversion.json", &text, err);
 	text_free(&text);
 	return done && output_directory_add_sums(&conversion->directory, err);
+}
+
+static bool
+write_provenance(struct conversion *conversion, struct error *err)
+{
+	struct manifest   manifest = manifest_of(conversion);
+	struct provenance provenance = {
+		.manifest = &manifest, .options = conversion->options, .given = &conversion->given,
+		.card = &conversion->card,
+	};
+
+	return conversion->statement == NULL
+		|| provenance_stage(&provenance, conversion->statement, err);
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -263,36 +337,71 @@ check_space(struct conversion *conversion, struct error *err)
 		conversion->options->destination);
 }
 
+/* A stream has no destination: a place among what passes through stands for it, where space
+ * and the spool of a pipe are meant. */
+static bool
+place_stream(struct conversion *conversion, struct error *err)
+{
+	struct m2h_convert_options *streaming = &conversion->streaming;
+
+	if (conversion->options->stream == NULL)
+		return true;
+	if (strcmp(conversion->options->stream, "tar") != 0)
+		return error_set(err, ERROR_USAGE, "usage", "the stream is 'tar', not '%s'",
+			conversion->options->stream);
+	*streaming = *conversion->options;
+	streaming->staging = destination_staging_folder(streaming->staging);
+	streaming->destination = conversion->stream_place;
+	conversion->options = streaming;
+	return destination_in_folder(streaming->staging, conversion->stream_place,
+		sizeof conversion->stream_place, err);
+}
+
+/* What was made gets to where it is wanted. */
+static bool
+deliver(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+
+	if (options->progress != NULL)
+		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
+	if (options->stream != NULL)
+		return tar_stream_write(options->stream_descriptor,
+			staging_directory(conversion->staging), conversion->directory.files,
+			conversion->directory.count, options->source_date, err);
+	return staging_sync(conversion->staging, err) && signals_go_on(err)
+		&& staging_publish(conversion->staging, err);
+}
+
 static bool
 write_directory(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
 
-	conversion->staging = staging_open(options->destination, options->replace, err);
+	conversion->staging = options->stream != NULL ? staging_open_private(options->staging, err)
+		: staging_open(options->destination, options->replace, err);
 	if (conversion->staging == NULL)
+		return false;
+	if (options->provenance != NULL && (conversion->statement = staging_open_file(
+		options->provenance, options->replace, err)) == NULL)
 		return false;
 	conversion->directory.staging = conversion->staging;
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
-	    || !take_inputs(conversion, err) || !write_manifest(conversion, err))
+	    || !take_inputs(conversion, err) || !write_card(conversion, err)
+	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
+	    || !deliver(conversion, err))
 		return false;
-	if (options->progress != NULL)
-		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
-	return staging_sync(conversion->staging, err) && signals_go_on(err)
-		&& staging_publish(conversion->staging, err);
+	return conversion->statement == NULL || staging_publish_file(conversion->statement, err)
+		|| error_hint(err, "the result itself is complete and in its place");
 }
 
 /* What would be written, with its sizes. */
 static bool
 plan_directory(struct conversion *conversion, struct error *err)
 {
-	/* Zeros stand for the digest that is not known, so that lengths come out right. */
-	static const char unknown[] =
-		"0000000000000000000000000000000000000000000000000000000000000000";
-
-	return output_directory_add_weights(&conversion->directory,
-			conversion->plan->file_bytes, unknown, err)
+	return add_weights(conversion, err)
 		&& write_furniture(conversion, err) && check_strict(conversion, err)
-		&& take_inputs(conversion, err)
+		&& take_inputs(conversion, err) && write_card(conversion, err)
 		&& write_manifest(conversion, err);
 }
 
@@ -307,10 +416,6 @@ check_options(const struct m2h_convert_options *options, struct error *err)
 	    && strcmp(options->tokenizer, "none") != 0)
 		return error_set(err, ERROR_USAGE, "usage",
 			"the tokenizer is 'auto' or 'none', not '%s'", options->tokenizer);
-	if (options->replicas != NULL && strcmp(options->replicas, "rank0") != 0
-	    && strcmp(options->replicas, "mean") != 0)
-		return error_set(err, ERROR_USAGE, "usage",
-			"of replicas 'rank0' or the 'mean' is used, not '%s'", options->replicas);
 	return true;
 }
 
@@ -343,35 +448,53 @@ static void
 start_again(struct conversion *conversion)
 {
 	staging_close(conversion->staging);
-	conversion->staging = NULL;
-	conversion->directory = (struct output_directory){ 0 };
+	staging_close(conversion->statement);
+	conversion->staging = conversion->statement = NULL;
+	free(conversion->fds);
+	conversion->fds = NULL;
+	output_directory_fini(&conversion->directory);
 	execute_result_fini(&conversion->executed);
 	forget_source(conversion);
 	decision_log_fini(&conversion->answer.log);
 	decision_log_init(&conversion->answer.log);
 }
 
-/* Nothing that is to be read may be in what is to be replaced. */
+/* Nothing that is to be read may be in what is to be replaced.  What a stream is made of has a
+ * place of its own. */
 static bool
 check_destination(const struct m2h_convert_options *options, struct error *err)
 {
-	const char *read[] = { options->source, options->sha256, options->config };
+	const char *read[] = { options->source, options->sha256, options->config,
+		options->model_card };
 
-	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
-		if (read[i] != NULL
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+		if (read[i] == NULL)
+			continue;
+		if (options->stream == NULL
 		    && !destination_check(options->destination, read[i], options->replace, err))
 			return false;
-	return true;
+		if (options->provenance != NULL
+		    && !destination_keeps(options->provenance, read[i], options->replace, err))
+			return false;
+	}
+	return options->provenance == NULL
+		|| ((options->stream != NULL
+			|| destination_check_beside(options->destination, options->provenance, err))
+		    && staging_check_file(options->provenance, options->replace, err));
 }
 
 static bool
 run(struct conversion *conversion, struct error *err)
 {
-	const struct m2h_convert_options *options = conversion->options;
+	const struct m2h_convert_options *options;
 	bool                              done, indexed = false;
 
-	if (!check_options(options, err)
+	if (!place_stream(conversion, err))
+		return false;
+	options = conversion->options;
+	if (!check_options(options, err) || !output_form_read(&conversion->form, options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
+	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
 	        && !given_config_read(options->config, &conversion->given, err))
 	    || !check_destination(options, err))
@@ -438,8 +561,8 @@ answer_conversion(struct conversion *conversion, bool done, const struct error *
 		answer_dropped(answer, conversion->model, &result->dropped, &result->dropped_count);
 	}
 	if (conversion->plan != NULL) {
-		result->tensors = conversion->plan->tensor_count;
-		result->copies = conversion->plan->copy_count;
+		result->tensors = conversion->plan->distinct_count;
+		result->copies = conversion->plan->slice_count + conversion->plan->replica_count;
 		result->replicas = conversion->plan->replica_count;
 		result->zeros = conversion->plan->zero_count;
 		result->output_bytes = conversion->plan->weight_bytes;
@@ -462,10 +585,14 @@ m2h_convert(const struct m2h_convert_options *options)
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
+	staging_close(conversion->statement);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);
+	output_directory_fini(&conversion->directory);
+	free(conversion->fds);
 	forget_source(conversion);
 	expected_digest_fini(&conversion->expected);
+	model_card_fini(&conversion->card);
 	return &conversion->result;
 }
 

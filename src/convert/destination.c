@@ -54,12 +54,50 @@ would_remove(const char *destination, const char *shown, struct error *err)
 }
 
 bool
+destination_keeps(const char *destination, const char *source, bool replace, struct error *err)
+{
+	return !replace || !source_is_inside(destination, source)
+		|| would_remove(destination, source, err);
+}
+
+bool
 destination_check(const char *destination, const char *source, bool replace,
 	struct error *err)
 {
-	if (replace && source_is_inside(destination, source))
-		return would_remove(destination, source, err);
-	return staging_check(destination, replace, err);
+	return destination_keeps(destination, source, replace, err)
+		&& staging_check(destination, replace, err);
+}
+
+/* Do both lie, or will lie, in one directory under one name? */
+static bool
+is_same_place(const char *a, const char *b)
+{
+	char        parent_a[PATH_MAX], parent_b[PATH_MAX], name_a[PATH_MAX], name_b[PATH_MAX];
+	struct stat at_a, at_b;
+
+	return strcmp(text_base_name(name_a, sizeof name_a, a),
+			text_base_name(name_b, sizeof name_b, b)) == 0
+		&& stat(destination_parent(a, parent_a, sizeof parent_a), &at_a) == 0
+		&& stat(destination_parent(b, parent_b, sizeof parent_b), &at_b) == 0
+		&& is_same(&at_a, &at_b);
+}
+
+bool
+destination_check_beside(const char *destination, const char *path, struct error *err)
+{
+	char   parent[PATH_MAX];
+	size_t length = strlen(destination);
+
+	/* A destination that is not there yet can only be told by its name. */
+	while (length > 1 && destination[length - 1] == '/')
+		length--;
+	if (!is_same_place(destination, path)
+	    && !(strncmp(path, destination, length) == 0 && path[length] == '/')
+	    && !source_is_inside(destination, destination_parent(path, parent, sizeof parent)))
+		return true;
+	error_set(err, ERROR_USAGE, "sameio", "'%s' is the output directory '%s', or in it", path,
+		destination);
+	return error_hint(err, "name a file beside it");
 }
 
 bool
@@ -71,4 +109,26 @@ destination_spares(const char *destination, int fd, const char *shown, bool repl
 	text_format(path, sizeof path, "/proc/self/fd/%d", fd);
 	return !replace || !source_is_inside(destination, path)
 		|| would_remove(destination, shown, err);
+}
+
+const char *
+destination_staging_folder(const char *given)
+{
+	const char *environment = getenv("TMPDIR");
+
+	if (given != NULL)
+		return given;
+	return environment != NULL && environment[0] != '\0' ? environment : "/tmp";
+}
+
+bool
+destination_in_folder(const char *folder, char *to, size_t size, struct error *err)
+{
+	static const char name[] = "/megatron2hf";
+
+	if (strlen(folder) + sizeof name > size)
+		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%.80s...' is too long",
+			folder);
+	text_format(to, size, "%s%s", folder, name);
+	return true;
 }

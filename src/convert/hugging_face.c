@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "gpt2/config.h"
-#include "gpt2/safetensors.h"
+#include "gpt2/safetensors_file.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -12,30 +12,6 @@
 #define CONFIG_BYTES     ((uint64_t)1 << 20)
 #define MAX_WEIGHT_FILES 1000
 #define PARSE_BYTES      ((size_t)256 << 20)
-
-/* All of a file of limited size, with a NUL after it. */
-static char *
-read_whole(const struct input_file *file, uint64_t offset, uint64_t length, uint64_t limit,
-	struct error *err)
-{
-	char *bytes;
-
-	if (length > limit) {
-		error_set(err, ERROR_LIMIT, "size", "%llu bytes, at most %llu are read",
-			(unsigned long long)length, (unsigned long long)limit);
-		return NULL;
-	}
-	if ((bytes = malloc((size_t)length + 1)) == NULL) {
-		error_no_memory(err, length);
-		return NULL;
-	}
-	bytes[length] = '\0';
-	if (!input_file_read(file, offset, bytes, (size_t)length, err)) {
-		free(bytes);
-		return NULL;
-	}
-	return bytes;
-}
 
 /* ---- one safetensors file --------------------------------------------------------- */
 
@@ -72,31 +48,6 @@ list_tensors(struct listing *listing, const struct safetensors_index *index, con
 	}
 }
 
-static bool
-read_index(const struct input_file *file, struct arena *arena, struct safetensors_index *index,
-	struct error *err)
-{
-	unsigned char first[8];
-	uint64_t      header_bytes;
-	char         *json;
-	bool          done;
-
-	if (file->size < sizeof first)
-		return error_set(err, ERROR_CORRUPT, "vst8",
-			"shorter than the 8 bytes of a header length");
-	if (!input_file_read(file, 0, first, sizeof first, err)
-	    || !safetensors_header_bytes(first, file->size, &header_bytes, err))
-		return false;
-	json = read_whole(file, sizeof first, header_bytes - sizeof first,
-		SAFETENSORS_MAX_HEADER, err);
-	if (json == NULL)
-		return false;
-	done = safetensors_parse(json, (size_t)(header_bytes - sizeof first), file->size, arena,
-		index, err);
-	free(json);
-	return done;
-}
-
 bool
 hugging_face_file(struct listing *listing, const char *path, struct m2h_file *file,
 	uint64_t *elements, struct error *err)
@@ -113,7 +64,7 @@ hugging_face_file(struct listing *listing, const char *path, struct m2h_file *fi
 	file->name = answer_text(listing->answer, text_base_name(name, sizeof name, path));
 	file->member = "";
 	file->bytes = input->size;
-	done = read_index(input, &arena, &index, err);
+	done = safetensors_file_read(input, &arena, &index, err);
 	if (done)
 		list_tensors(listing, &index, file->name, elements);
 	else
@@ -135,7 +86,7 @@ read_config(const char *path, struct m2h_model *model, struct error *err)
 
 	if (file == NULL)
 		return false;
-	bytes = read_whole(file, 0, file->size, CONFIG_BYTES, err);
+	bytes = input_file_text(file, CONFIG_BYTES, err);
 	done = bytes != NULL
 		&& config_read(bytes, (size_t)file->size, &config, activation, err);
 	if (done) {

@@ -7,7 +7,7 @@
 
 #define GROSS_DRIFT     0.01    /* of the parameter's norm: shards of different runs */
 #define LEAST_NORM_MEAN 0.5
-#define NAMED_SPECIALS  8       /* tensors with NaN or Inf that get a line of their own */
+#define NAMED_SPECIALS  8       /* tensors with such values that get a line of their own */
 
 /* ---- replicas --------------------------------------------------------------------- */
 
@@ -19,8 +19,8 @@ relative_drift(const struct judgement *judgement, size_t tensor, double *relativ
 	const struct plan_tensor *target = &judgement->plan->tensors[tensor];
 	double                    sum, norm;
 
-	if (!output_directory_sums(judgement->fd, target->offset, target->bytes, target->dtype, &sum, &norm,
-		err))
+	if (!output_directory_sums(judgement->fds[target->file], target->offset, target->bytes,
+		target->dtype, &sum, &norm, err))
 		return false;
 	*relative = sqrt(judgement->executed->drifts[tensor].square_sum)
 		/ (norm > 0 ? sqrt(norm) : 1);
@@ -69,7 +69,7 @@ judge_drift(const struct judgement *judgement, struct error *err)
 		const struct drift       *drift = &judgement->executed->drifts[i];
 		double                    relative;
 
-		if (drift->elements == 0)
+		if (drift->elements == 0 || target->is_repeat)
 			continue;
 		if (!relative_drift(judgement, i, &relative, err))
 			return false;
@@ -86,6 +86,18 @@ judge_drift(const struct judgement *judgement, struct error *err)
 
 /* ---- norms ------------------------------------------------------------------------ */
 
+static bool
+is_norm_weight(const struct judgement *judgement, const struct plan_tensor *tensor)
+{
+	enum model_role role;
+
+	if (tensor->parameter == PLAN_NO_PARAMETER)
+		return false;
+	role = judgement->model->parameters[tensor->parameter].role;
+	return role == ROLE_INPUT_NORM_WEIGHT || role == ROLE_POST_ATTENTION_NORM_WEIGHT
+		|| role == ROLE_FINAL_NORM_WEIGHT;
+}
+
 /* Norm weights start at 1 and stay near it.  A mean far from it shows that they are stored
  * less 1 and nothing said so, or that something said so and they are not. */
 static bool
@@ -96,13 +108,11 @@ judge_norms(const struct judgement *judgement, struct error *err)
 
 	for (size_t i = 0; i < judgement->plan->tensor_count; i++) {
 		const struct plan_tensor *target = &judgement->plan->tensors[i];
-		enum model_role           role = judgement->model->parameters[target->parameter].role;
 
-		if (role != ROLE_INPUT_NORM_WEIGHT && role != ROLE_POST_ATTENTION_NORM_WEIGHT
-		    && role != ROLE_FINAL_NORM_WEIGHT)
+		if (!is_norm_weight(judgement, target) || target->is_repeat)
 			continue;
-		if (!output_directory_sums(judgement->fd, target->offset, target->bytes, target->dtype, &sum,
-			&square_sum, err))
+		if (!output_directory_sums(judgement->fds[target->file], target->offset,
+			target->bytes, target->dtype, &sum, &square_sum, err))
 			return false;
 		all += sum;
 		count += target->bytes / dtype_size(target->dtype);
@@ -140,9 +150,45 @@ tell_specials(const struct judgement *judgement)
 			tensors - NAMED_SPECIALS);
 }
 
+/* ---- overflow --------------------------------------------------------------------- */
+
+/* Finite values that became infinite in the type that was asked for. */
+static bool
+judge_overflow(const struct judgement *judgement, struct error *err)
+{
+	size_t tensors = 0;
+
+	for (size_t i = 0; i < judgement->plan->tensor_count; i++) {
+		const struct plan_tensor   *target = &judgement->plan->tensors[i];
+		const struct cast_overflow *overflow = &judgement->executed->overflows[i];
+		char                        largest[TEXT_NUMBER_SIZE];
+
+		if (overflow->elements == 0 || target->is_repeat)
+			continue;
+		text_double(largest, overflow->largest);
+		if (!judgement->allows_overflow) {
+			error_set(err, ERROR_MISMATCH, "range", "%" PRIu64 " value%s overflow%s %s "
+				"(largest %s)", overflow->elements, overflow->elements == 1 ? "" : "s",
+				overflow->elements == 1 ? "s" : "", dtype_name(target->dtype), largest);
+			error_hint(err, "another --dtype holds them; --allow-overflow makes them "
+				"infinite");
+			return error_in_tensor(err, target->name);
+		}
+		if (++tensors <= NAMED_SPECIALS)
+			decision_log_note(judgement->log, NOTE_WARNING, "range", "%s: %" PRIu64
+				" values became infinite in %s (largest %s)", target->name,
+				overflow->elements, dtype_name(target->dtype), largest);
+	}
+	if (tensors > NAMED_SPECIALS)
+		decision_log_note(judgement->log, NOTE_WARNING, "range",
+			"%zu more tensors hold values that became infinite", tensors - NAMED_SPECIALS);
+	return true;
+}
+
 bool
 judgement_of_weights(const struct judgement *judgement, struct error *err)
 {
 	tell_specials(judgement);
-	return judge_drift(judgement, err) && judge_norms(judgement, err);
+	return judge_overflow(judgement, err) && judge_drift(judgement, err)
+		&& judge_norms(judgement, err);
 }

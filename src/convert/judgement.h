@@ -6,7 +6,8 @@
 
 /*
  * What the numbers themselves say, once they are written: replicas that have drifted, norms
- * that are stored in another form than the arguments tell, NaN and infinities.
+ * that are stored in another form than the arguments tell, values that became infinite, NaN
+ * and infinities.
  */
 struct judgement {
 	const struct shards         *shards;
@@ -14,10 +15,11 @@ struct judgement {
 	const struct plan           *plan;
 	const struct execute_result *executed;
 	struct decision_log         *log;
-	int                          fd;        /* the weight file, for reading */
+	const int                   *fds;       /* the weight files, for reading */
+	bool                         allows_overflow;
 };
 
-/* Doubts become warnings.  Gross drift is ERROR_CORRUPT "replicated", or "untied" where an
+/* Doubts become warnings.  Overflow is ERROR_MISMATCH "range" unless it is allowed.  Gross drift is ERROR_CORRUPT "replicated", or "untied" where an
  * output layer was only assumed to be the tied copy. */
 bool judgement_of_weights(const struct judgement *judgement, struct error *err);
 

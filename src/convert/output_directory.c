@@ -1,7 +1,7 @@
 #include "convert/output_directory.h"
 
 #include "check/sums.h"
-#include "gpt2/config.h"
+#include "gpt2/furniture.h"
 #include "gpt2/tokenizer.h"
 #include "plan/drift.h"
 #include "plan/element.h"
@@ -84,14 +84,20 @@ static struct manifest_file *
 new_file(struct output_directory *directory, const char *name, uint64_t bytes,
 	struct error *err)
 {
-	struct manifest_file *file = &directory->files[directory->count];
+	struct manifest_file *file;
 
-	if (directory->count == OUTPUT_MAX_FILES) {
-		error_set(err, ERROR_INTERNAL, "files", "more than %d output files",
-			OUTPUT_MAX_FILES);
-		return NULL;
+	if (directory->count == directory->room) {
+		size_t                room = 2 * directory->room + 16;
+		struct manifest_file *grown = realloc(directory->files, room * sizeof *grown);
+
+		if (grown == NULL) {
+			error_no_memory(err, room * sizeof *grown);
+			return NULL;
+		}
+		directory->files = grown;
+		directory->room = room;
 	}
-	directory->count++;
+	file = &directory->files[directory->count++];
 	*file = (struct manifest_file){ .name = name, .bytes = bytes };
 	return file;
 }
@@ -107,7 +113,8 @@ output_directory_add(struct output_directory *directory, const char *name,
 	if ((file = new_file(directory, name, text->length, err)) == NULL)
 		return false;
 	if (!digest_sha256(text->bytes, text->length, file->sha256)
-	    || !digest_git_blob(text->bytes, text->length, file->git_blob))
+	    || (!furniture_is_lfs(name)
+	        && !digest_git_blob(text->bytes, text->length, file->git_blob)))
 		return error_no_memory(err, text->length);
 	if (directory->staging == NULL)
 		return true;
@@ -118,10 +125,10 @@ output_directory_add(struct output_directory *directory, const char *name,
 }
 
 bool
-output_directory_add_weights(struct output_directory *directory, uint64_t bytes,
-	const char *sha256, struct error *err)
+output_directory_add_weights(struct output_directory *directory, const char *name,
+	uint64_t bytes, const char *sha256, struct error *err)
 {
-	struct manifest_file *file = new_file(directory, OUTPUT_WEIGHTS, bytes, err);
+	struct manifest_file *file = new_file(directory, name, bytes, err);
 
 	if (file == NULL)
 		return false;
@@ -150,13 +157,15 @@ config_of(const struct arguments *arguments)
 
 bool
 output_directory_add_config(struct output_directory *directory,
-	const struct arguments *arguments, struct error *err)
+	const struct arguments *arguments, enum config_form form, const char *torch_dtype,
+	struct error *err)
 {
 	struct gpt2_config config = config_of(arguments);
 	struct text        text = { 0 }, generation = { 0 };
 	bool               done;
 
-	config_write(&config, &text);
+	config.torch_dtype = torch_dtype;
+	config_write(&config, form, &text);
 	config_write_generation(&config, &generation);
 	done = output_directory_add(directory, "config.json", &text, err)
 		&& output_directory_add(directory, "generation_config.json", &generation, err);
@@ -219,4 +228,11 @@ output_directory_add_sums(struct output_directory *directory, struct error *err)
 	output_directory_sort(directory);
 	text_free(&text);
 	return done;
+}
+
+void
+output_directory_fini(struct output_directory *directory)
+{
+	free(directory->files);
+	*directory = (struct output_directory){ 0 };
 }

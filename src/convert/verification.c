@@ -1,21 +1,157 @@
-#include "check/verify.h"
+#include "base/workers.h"
+#include "check/verify_source.h"
 #include "convert/answer.h"
+#include "convert/destination.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WAIT_MILLISECONDS 100
 
 struct verification {
 	struct m2h_verification result;         /* first: what the caller holds */
 	struct answer           answer;
 };
 
+/* ---- the directory by itself, beside the comparison --------------------------------- */
+
+/* One thread checks the directory, another compares it with the checkpoint.  Each has its own
+ * result and log; they are put together at the end, so that their order is always the same. */
+struct task {
+	const struct m2h_verify_options *options;
+	struct decision_log             *log;
+	struct verify_result             result;
+	atomic_uint_fast64_t             done, total;   /* of the directory's bytes */
+	uint64_t                         source_done, source_total;
+};
+
 static void
 on_progress(void *context, uint64_t done, uint64_t total)
 {
-	const struct m2h_verify_options *options = context;
+	struct task *task = context;
 
-	options->progress(options->progress_context, M2H_CHECKING, done, total);
+	atomic_store(&task->done, done);
+	atomic_store(&task->total, total);
+	if (task->options->source == NULL && task->options->progress != NULL)
+		task->options->progress(task->options->progress_context, M2H_CHECKING, done, total);
 }
+
+static void
+report_both(struct task *task)
+{
+	if (task->options->progress != NULL)
+		task->options->progress(task->options->progress_context, M2H_CHECKING,
+			atomic_load(&task->done) + task->source_done,
+			atomic_load(&task->total) + task->source_total);
+}
+
+static void
+on_source_progress(void *context, uint64_t done, uint64_t total)
+{
+	struct task *task = context;
+
+	task->source_done = done;
+	task->source_total = total;
+	report_both(task);
+}
+
+/* A worker_task. */
+static bool
+check_directory(void *context, struct error *err)
+{
+	struct task *task = context;
+
+	return verify_directory(task->options->directory, on_progress, task, &task->result,
+		task->log, err);
+}
+
+/* ---- the comparison ----------------------------------------------------------------- */
+
+static bool
+compare_source(struct task *task, struct verify_run *run, size_t *compared, struct error *err)
+{
+	const struct m2h_verify_options *options = task->options;
+	char                             parent[4096];
+	struct verify_source_options     source = {
+		.source = options->source, .iteration = options->iteration,
+		.spool_directory = destination_parent(options->directory, parent, sizeof parent),
+		.model = { .attention_heads = options->attention_heads,
+			.vocabulary = options->vocab_size, .activation = options->activation,
+			.qkv_layout = options->qkv_layout },
+		.mean_of_replicas = options->replicas != NULL
+			&& strcmp(options->replicas, "mean") == 0,
+		.tolerance = options->has_tolerance ? options->tolerance : -1,
+		.threads = options->threads != 0 ? options->threads : workers_allowed_cores(),
+		.progress = on_source_progress, .context = task,
+	};
+
+	return verify_source(run, &source, compared, err);
+}
+
+/* What the directory's own check has said of a tensor need not be said again. */
+static bool
+is_known(const struct verify_result *result, const struct error *problem)
+{
+	for (size_t i = 0; i < result->problem_count; i++)
+		if (problem->tensor[0] != '\0' && strcmp(problem->slug, "vsource") == 0
+		    && strcmp(result->problems[i].slug, "vtensor") == 0
+		    && strcmp(result->problems[i].tensor, problem->tensor) == 0)
+			return true;
+	return false;
+}
+
+/* Puts the second result and its log behind the first. */
+static void
+join_results(struct verify_result *to, const struct verify_result *from,
+	struct decision_log *log, const struct decision_log *from_log)
+{
+	struct verify_run run = { .result = to, .problem_room = to->problem_count, .log = log };
+	size_t            before = to->problem_count;
+
+	for (size_t i = 0; i < from->problem_count; i++) {
+		struct verify_result known = { .problems = to->problems, .problem_count = before };
+
+		if (!is_known(&known, &from->problems[i]))
+			verify_run_problem(&run, &from->problems[i]);
+	}
+	for (size_t i = 0; i < from_log->note_count; i++)
+		decision_log_note(log, from_log->notes[i].level, from_log->notes[i].slug, "%s",
+			from_log->notes[i].text);
+}
+
+/* Both at once.  A checkpoint that cannot be read is a problem beside those of the directory,
+ * unless it is the directory's weights that cannot be. */
+static bool
+check_both(struct verification *verification, struct task *task, struct error *err)
+{
+	struct decision_log  log;
+	struct verify_result result = { 0 };
+	struct verify_run    run = { .path = task->options->directory, .result = &result,
+		.log = &log };
+	struct error         fault = { 0 };
+	struct worker       *worker = worker_start(check_directory, task, err);
+	bool                 compared, checked;
+
+	if (worker == NULL)
+		return false;
+	decision_log_init(&log);
+	compared = compare_source(task, &run, &verification->result.compared, &fault);
+	while (!worker_wait(worker, WAIT_MILLISECONDS))
+		report_both(task);
+	checked = worker_join(worker, err);
+	if (checked) {
+		if (!compared && (task->result.problem_count == 0 || fault.kind != ERROR_CORRUPT))
+			verify_run_problem(&run, &fault);
+		join_results(&task->result, &result, task->log, &log);
+		task->log->failed = task->log->failed || log.failed;
+	}
+	decision_log_fini(&log);
+	verify_fini(&result);
+	return checked;
+}
+
+/* ---- the answer --------------------------------------------------------------------- */
 
 static void
 answer_files(struct verification *verification, const struct verify_result *found)
@@ -55,34 +191,33 @@ struct m2h_verification *
 m2h_verify(const struct m2h_verify_options *options)
 {
 	struct verification *verification = calloc(1, sizeof *verification);
-	struct verify_result found = { 0 };
+	struct task          task = { .options = options };
 	struct error         err = { 0 };
 	const struct error  *worst = NULL;
+	bool                 done;
 
 	if (verification == NULL)
 		return NULL;
 	answer_init(&verification->answer);
-	if (options->directory == NULL || options->directory[0] == '\0') {
-		error_set(&err, ERROR_USAGE, "usage", "no directory was named");
-		worst = &err;
-	} else if (!verify_directory(options->directory,
-		options->progress != NULL ? on_progress : NULL, (void *)options, &found,
-		&verification->answer.log, &err)) {
-		worst = &err;
-	} else {
-		worst = verify_severest(&found);
-	}
+	task.log = &verification->answer.log;
+	if (options->directory == NULL || options->directory[0] == '\0')
+		done = error_set(&err, ERROR_USAGE, "usage", "no directory was named");
+	else if (options->source == NULL)
+		done = check_directory(&task, &err);
+	else
+		done = check_both(verification, &task, &err);
+	worst = done ? verify_severest(&task.result) : &err;
 	verification->result.status = worst != NULL ? answer_status(worst) : M2H_OK;
 	answer_error(&verification->answer, worst != NULL ? worst : &err,
 		&verification->result.error);
-	answer_problems(verification, &found);
-	answer_files(verification, &found);
+	answer_problems(verification, &task.result);
+	answer_files(verification, &task.result);
 	answer_notes(&verification->answer, &verification->result.notes,
 		&verification->result.note_count);
-	verification->result.tensors = found.tensors;
+	verification->result.tensors = task.result.tensors;
 	answer_settle(&verification->answer, &verification->result.status,
 		&verification->result.error);
-	verify_fini(&found);
+	verify_fini(&task.result);
 	return &verification->result;
 }
 

@@ -5,18 +5,20 @@
 #include <string.h>
 
 /* Which size a dimension is. */
-enum extent { NONE, VOCABULARY, POSITIONS, EMBEDDING, EMBEDDING_3, INNER };
+enum extent { NONE, ONE, VOCABULARY, POSITIONS, EMBEDDING, EMBEDDING_3, INNER };
 
 /* Shapes as GPT-2 stores them: a projection is [in, out]. */
 static const struct part_rule {
 	const char *suffix;
 	bool        per_layer;
-	enum extent extents[2];
+	enum extent extents[GPT2_MAX_RANK];
 } rules[GPT2_PART_COUNT] = {
 	[GPT2_WTE]                = { "wte.weight",         false, { VOCABULARY, EMBEDDING } },
 	[GPT2_WPE]                = { "wpe.weight",         false, { POSITIONS, EMBEDDING } },
 	[GPT2_LN_1_WEIGHT]        = { "ln_1.weight",        true,  { EMBEDDING, NONE } },
 	[GPT2_LN_1_BIAS]          = { "ln_1.bias",          true,  { EMBEDDING, NONE } },
+	[GPT2_ATTN_MASK]          = { "attn.bias",          true,  { ONE, ONE, POSITIONS, POSITIONS } },
+	[GPT2_ATTN_MASKED_BIAS]   = { "attn.masked_bias",   true,  { NONE } },
 	[GPT2_C_ATTN_WEIGHT]      = { "attn.c_attn.weight", true,  { EMBEDDING, EMBEDDING_3 } },
 	[GPT2_C_ATTN_BIAS]        = { "attn.c_attn.bias",   true,  { EMBEDDING_3, NONE } },
 	[GPT2_ATTN_C_PROJ_WEIGHT] = { "attn.c_proj.weight", true,  { EMBEDDING, EMBEDDING } },
@@ -33,7 +35,7 @@ static const struct part_rule {
 };
 
 #define BEFORE_LAYERS ((size_t)GPT2_LN_1_WEIGHT)
-#define PER_LAYER     ((size_t)GPT2_LN_F_WEIGHT - BEFORE_LAYERS)
+#define MASKS         ((size_t)GPT2_C_ATTN_WEIGHT - (size_t)GPT2_ATTN_MASK)
 #define AFTER_LAYERS  ((size_t)GPT2_LM_HEAD - (size_t)GPT2_LN_F_WEIGHT)
 
 static uint64_t
@@ -50,31 +52,41 @@ extent_of(const struct gpt2_sizes *sizes, enum extent extent)
 		return 3 * sizes->n_embd;
 	case INNER:
 		return sizes->n_inner;
+	case ONE:
+		return 1;
 	case NONE:
 		break;
 	}
 	return 0;
 }
 
+static size_t
+per_layer(const struct gpt2_sizes *sizes)
+{
+	return (size_t)GPT2_LN_F_WEIGHT - BEFORE_LAYERS - (sizes->has_masks ? 0 : MASKS);
+}
+
 size_t
 gpt2_names_count(const struct gpt2_sizes *sizes)
 {
-	return BEFORE_LAYERS + PER_LAYER * (size_t)sizes->n_layer + AFTER_LAYERS
+	return BEFORE_LAYERS + per_layer(sizes) * (size_t)sizes->n_layer + AFTER_LAYERS
 		+ (sizes->has_head ? 1 : 0);
 }
 
 void
 gpt2_names_tensor(const struct gpt2_sizes *sizes, size_t index, struct gpt2_tensor *tensor)
 {
-	const size_t            layers_end = BEFORE_LAYERS + PER_LAYER * (size_t)sizes->n_layer;
+	const size_t            layers_end = BEFORE_LAYERS + per_layer(sizes) * (size_t)sizes->n_layer;
 	size_t                  part = index, layer = 0;
 	const struct part_rule *rule;
 
 	if (index >= layers_end) {
 		part = GPT2_LN_F_WEIGHT + (index - layers_end);
 	} else if (index >= BEFORE_LAYERS) {
-		layer = (index - BEFORE_LAYERS) / PER_LAYER;
-		part = BEFORE_LAYERS + (index - BEFORE_LAYERS) % PER_LAYER;
+		layer = (index - BEFORE_LAYERS) / per_layer(sizes);
+		part = BEFORE_LAYERS + (index - BEFORE_LAYERS) % per_layer(sizes);
+		if (part >= GPT2_ATTN_MASK && !sizes->has_masks)
+			part += MASKS;
 	}
 	rule = &rules[part];
 	tensor->part = (enum gpt2_part)part;
@@ -85,9 +97,21 @@ gpt2_names_tensor(const struct gpt2_sizes *sizes, size_t index, struct gpt2_tens
 	else
 		snprintf(tensor->name, sizeof tensor->name, "%s%s",
 			part == GPT2_LM_HEAD ? "" : "transformer.", rule->suffix);
-	tensor->rank = rule->extents[1] == NONE ? 1 : 2;
-	tensor->shape[0] = extent_of(sizes, rule->extents[0]);
-	tensor->shape[1] = extent_of(sizes, rule->extents[1]);
+	tensor->rank = 0;
+	for (unsigned i = 0; i < GPT2_MAX_RANK; i++) {
+		tensor->rank += rule->extents[i] != NONE;
+		tensor->shape[i] = extent_of(sizes, rule->extents[i]);
+	}
+}
+
+uint64_t
+gpt2_names_elements(const struct gpt2_tensor *tensor)
+{
+	uint64_t elements = 1;
+
+	for (unsigned i = 0; i < tensor->rank; i++)
+		elements *= tensor->shape[i];
+	return elements;
 }
 
 /* "h.12.ln_1.weight": the layer number, and *name moved to what follows it. */
@@ -121,10 +145,15 @@ gpt2_names_find(const struct gpt2_sizes *sizes, const char *name, size_t *index)
 		if (part == GPT2_LM_HEAD && (has_prefix || !sizes->has_head))
 			return false;
 		*index = part;
+		if (part >= GPT2_ATTN_MASK && !sizes->has_masks) {
+			if (part < GPT2_C_ATTN_WEIGHT)
+				return false;
+			*index -= MASKS;
+		}
 		if (in_layer)
-			*index += PER_LAYER * (size_t)layer;
+			*index += per_layer(sizes) * (size_t)layer;
 		else if (part >= GPT2_LN_F_WEIGHT)
-			*index += PER_LAYER * (size_t)sizes->n_layer - PER_LAYER;
+			*index += per_layer(sizes) * (size_t)sizes->n_layer - per_layer(sizes);
 		return true;
 	}
 	return false;

@@ -1,105 +1,63 @@
 #include "plan/element.h"
 
+#include "plan/float_bits.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-/* ---- to numbers ------------------------------------------------------------------- */
-
-static double
-value_of_half(uint16_t bits)
-{
-	int    exponent = bits >> 10 & 0x1f, fraction = bits & 0x3ff;
-	double value = exponent == 0x1f ? (fraction != 0 ? (double)NAN : (double)INFINITY)
-		: exponent == 0 ? ldexp(fraction, -24) : ldexp(fraction + 0x400, exponent - 25);
-
-	return bits & 0x8000 ? -value : value;
-}
-
-static double
-value_of_single(uint32_t bits)
-{
-	float value;
-
-	memcpy(&value, &bits, sizeof value);
-	return (double)value;
-}
+/* ---- numbers ---------------------------------------------------------------------- */
 
 double
 element_value(enum dtype dtype, const unsigned char *element)
 {
 	uint16_t half;
 	uint32_t single;
-	double   value;
+	uint64_t bits;
 
 	switch (dtype) {
 	case DTYPE_FLOAT16:
 		memcpy(&half, element, sizeof half);
-		return value_of_half(half);
+		single = float_bits_half_to_single(half);
+		break;
 	case DTYPE_BFLOAT16:
 		memcpy(&half, element, sizeof half);
-		return value_of_single((uint32_t)half << 16);
+		single = float_bits_bfloat_to_single(half);
+		break;
 	case DTYPE_FLOAT32:
 		memcpy(&single, element, sizeof single);
-		return value_of_single(single);
+		break;
 	default:
-		memcpy(&value, element, sizeof value);
-		return value;
+		memcpy(&bits, element, sizeof bits);
+		return float_bits_to_double(bits);
 	}
-}
-
-/* ---- and back --------------------------------------------------------------------- */
-
-/* Sign, 5 bits of exponent, 10 of fraction; rint() rounds to nearest even. */
-static uint16_t
-half_of(float value)
-{
-	double   size = fabs((double)value), fraction;
-	unsigned sign = signbit(value) ? 0x8000 : 0;
-	int      exponent;
-
-	if (isnan(value))
-		return (uint16_t)(sign | 0x7e00);
-	if (size >= 65520)                      /* half way from the largest to what follows */
-		return (uint16_t)(sign | 0x7c00);
-	if (size < ldexp(1, -14))
-		return (uint16_t)(sign + (unsigned)rint(ldexp(size, 24)));
-	frexp(size, &exponent);
-	fraction = rint(ldexp(size, 11 - exponent));    /* 1024 to 2048, which is a carry */
-	return (uint16_t)(sign + ((unsigned)(exponent + 14) << 10) + (unsigned)fraction - 1024);
-}
-
-/* The upper half of a float32. */
-static uint16_t
-bfloat_of(float value)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &value, sizeof bits);
-	if (isnan(value))
-		return (uint16_t)(bits >> 16 | 0x40);
-	return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-static void
-put_single(enum dtype dtype, float value, unsigned char *element)
-{
-	uint16_t half = dtype == DTYPE_FLOAT16 ? half_of(value) : bfloat_of(value);
-
-	if (dtype == DTYPE_FLOAT32)
-		memcpy(element, &value, sizeof value);
-	else
-		memcpy(element, &half, sizeof half);
+	return float_bits_to_double(float_bits_single_to_double(single));
 }
 
 void
 element_put(enum dtype dtype, double value, unsigned char *element)
 {
-	if (dtype == DTYPE_FLOAT64)
-		memcpy(element, &value, sizeof value);
-	else
-		put_single(dtype, (float)value, element);
+	uint64_t bits = float_bits_of_double(value);
+	uint32_t single;
+	uint16_t half;
+
+	switch (dtype) {
+	case DTYPE_FLOAT16:
+		half = float_bits_single_to_half(float_bits_double_to_odd_single(bits));
+		memcpy(element, &half, sizeof half);
+		break;
+	case DTYPE_BFLOAT16:
+		half = float_bits_single_to_bfloat(float_bits_double_to_odd_single(bits));
+		memcpy(element, &half, sizeof half);
+		break;
+	case DTYPE_FLOAT32:
+		single = float_bits_double_to_single(bits);
+		memcpy(element, &single, sizeof single);
+		break;
+	default:
+		memcpy(element, &bits, sizeof bits);
+	}
 }
 
 void
@@ -157,15 +115,16 @@ element_count_specials(struct element_specials *specials, enum dtype dtype,
 
 	while (count > 0) {
 		size_t block = count < per_block ? count : per_block;
+		size_t vectors = block * size / VECTOR_BYTES, at = 0;
 
-		/* A last block that is no whole number of vectors is looked at one by one. */
-		if (block < per_block || find_special(dtype, elements, BLOCK_VECTORS)) {
-			for (size_t i = 0; i < block; i++) {
-				double value = element_value(dtype, elements + i * size);
+		/* One by one: what fills no vector, or all where there is something to find. */
+		if (!find_special(dtype, elements, vectors))
+			at = vectors * VECTOR_BYTES / size;
+		for (; at < block; at++) {
+			double value = element_value(dtype, elements + at * size);
 
-				specials->not_numbers += isnan(value) != 0;
-				specials->infinities += isinf(value) != 0;
-			}
+			specials->not_numbers += isnan(value) != 0;
+			specials->infinities += isinf(value) != 0;
 		}
 		elements += block * size;
 		count -= block;

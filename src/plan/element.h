@@ -8,7 +8,7 @@
 
 /* Single elements of weights as numbers; nothing need be aligned. */
 double element_value(enum dtype dtype, const unsigned char *element);
-/* Rounds to float32 (float64 weights: not), then to the element's type, to nearest even. */
+/* Rounds to the element's type, once, to nearest even. */
 void   element_put(enum dtype dtype, double value, unsigned char *element);
 /* The same with 1 added, in float32 (float64 weights: in float64). */
 void   element_put_plus_one(enum dtype dtype, double value, unsigned char *element);

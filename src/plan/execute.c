@@ -4,7 +4,7 @@
 #include "base/workers.h"
 #include "container/crc32.h"
 #include "container/inflate.h"
-#include "plan/scatter.h"
+#include "plan/output_files.h"
 #include "torch/torch_pass.h"
 
 #include <inttypes.h>
@@ -45,7 +45,7 @@ struct execution {
 	const struct plan            *plan;
 	const struct execute_options *options;
 	struct execute_result        *result;
-	struct output_file           *file;
+	struct output_files          *files;            /* NULL: a comparison */
 	struct scatter               *scatter;
 	struct slab_pool             *read_pool, *inflate_pool;
 	uint64_t                      read_bytes, total_bytes;
@@ -316,8 +316,8 @@ report_progress(struct execution *execution)
 {
 	if (execution->options->progress != NULL)
 		execution->options->progress(execution->options->context,
-			execution->read_bytes + output_file_progress(execution->file),
-			execution->total_bytes);
+			execution->read_bytes + (execution->files != NULL
+				? output_files_progress(execution->files) : 0), execution->total_bytes);
 }
 
 static bool
@@ -413,16 +413,16 @@ run_with_read_back(struct execution *execution, struct error *err)
 	bool           done;
 
 	if (execution->options->threads > 1) {
-		reader = worker_start(output_file_read_back, execution->file, err);
+		reader = worker_start(output_files_read_back, execution->files, err);
 		if (reader == NULL)
 			return false;
 	}
 	done = run_inputs(execution, err);
-	output_file_end(execution->file);
+	output_files_end(execution->files);
 	if (done && execution->options->meanwhile != NULL)
 		done = execution->options->meanwhile(execution->options->context, err);
 	if (reader == NULL)
-		return done && output_file_read_back(execution->file, err);
+		return done && output_files_read_back(execution->files, err);
 	while (done && !worker_wait(reader, WAIT_MILLISECONDS))
 		report_progress(execution);
 	/* After a fault the reader gives up for want of bytes: its reason is of no interest. */
@@ -436,46 +436,107 @@ run_with_read_back(struct execution *execution, struct error *err)
 static bool
 take_result(struct execution *execution, struct error *err)
 {
-	size_t count = execution->plan->tensor_count;
+	struct execute_result *result = execution->result;
+	size_t                 count = execution->plan->tensor_count;
 
-	execution->result->drifts = calloc(count, sizeof *execution->result->drifts);
-	execution->result->specials = calloc(count, sizeof *execution->result->specials);
-	if (execution->result->drifts == NULL || execution->result->specials == NULL)
-		return error_no_memory(err, count * sizeof *execution->result->drifts);
+	result->drifts = calloc(count + 1, sizeof *result->drifts);
+	result->overflows = calloc(count + 1, sizeof *result->overflows);
+	if (result->drifts == NULL || result->overflows == NULL)
+		return error_no_memory(err, count * sizeof *result->drifts);
 	for (size_t i = 0; i < count; i++) {
-		execution->result->drifts[i] = *scatter_drift(execution->scatter, i);
-		execution->result->specials[i] = *output_file_specials(execution->file, i);
+		result->drifts[i] = *scatter_drift(execution->scatter, i);
+		result->overflows[i] = *scatter_overflow(execution->scatter, i);
 	}
-	memcpy(execution->result->output_sha256, output_file_sha256(execution->file),
-		DIGEST_HEX_SIZE);
 	return true;
 }
 
+/* What only files can tell. */
+static bool
+take_files(struct execution *execution, struct error *err)
+{
+	struct execute_result *result = execution->result;
+	size_t                 tensors = execution->plan->tensor_count;
+	size_t                 files = execution->plan->files->file_count;
+
+	result->specials = calloc(tensors + 1, sizeof *result->specials);
+	result->tensor_sha256 = calloc(tensors + 1, sizeof *result->tensor_sha256);
+	result->output_sha256 = calloc(files + 1, sizeof *result->output_sha256);
+	if (result->specials == NULL || result->tensor_sha256 == NULL
+	    || result->output_sha256 == NULL)
+		return error_no_memory(err, tensors * sizeof *result->specials);
+	for (size_t i = 0; i < tensors; i++) {
+		result->specials[i] = *output_files_specials(execution->files, i);
+		memcpy(result->tensor_sha256[i], output_files_tensor_sha256(execution->files, i),
+			DIGEST_HEX_SIZE);
+	}
+	for (size_t i = 0; i < files; i++)
+		memcpy(result->output_sha256[i], output_files_sha256(execution->files, i),
+			DIGEST_HEX_SIZE);
+	return true;
+}
+
+static bool
+open_execution(struct execution *execution, const struct scatter_target *target,
+	struct error *err)
+{
+	const struct shards *shards = execution->shards;
+
+	for (size_t i = 0; i < shards->input_count; i++)
+		execution->total_bytes += shards->inputs[i]->size;
+	execution->result->input_sha256 = calloc(shards->input_count + 1,
+		sizeof *execution->result->input_sha256);
+	if (execution->result->input_sha256 == NULL)
+		return error_no_memory(err, shards->input_count * DIGEST_HEX_SIZE);
+	return (execution->read_pool = slab_pool_open(READ_SLABS, err)) != NULL
+		&& (execution->inflate_pool = slab_pool_open(INFLATE_SLABS, err)) != NULL
+		&& (execution->scatter = scatter_open(execution->plan, target, SCATTER_PANEL_BYTES,
+			err)) != NULL;
+}
+
+static void
+close_execution(struct execution *execution, bool done)
+{
+	scatter_close(execution->scatter);
+	output_files_close(execution->files);
+	slab_pool_close(execution->inflate_pool);
+	slab_pool_close(execution->read_pool);
+	if (!done)
+		execute_result_fini(execution->result);
+}
+
 bool
-execute_plan(const struct shards *shards, const struct plan *plan, int fd,
+execute_plan(const struct shards *shards, const struct plan *plan, const int *fds,
 	const struct execute_options *options, struct execute_result *result, struct error *err)
 {
-	struct execution execution = { .shards = shards, .plan = plan, .options = options,
-		.result = result, .total_bytes = plan->file_bytes };
-	bool             done = false;
+	struct execution            execution = { .shards = shards, .plan = plan,
+		.options = options, .result = result, .total_bytes = plan->file_bytes };
+	struct output_files_options files = { .digests_tensors = options->digests_tensors };
+	struct scatter_target       target;
+	bool                        done;
 
 	*result = (struct execute_result){ 0 };
-	for (size_t i = 0; i < shards->input_count; i++)
-		execution.total_bytes += shards->inputs[i]->size;
-	result->input_sha256 = calloc(shards->input_count, sizeof *result->input_sha256);
-	if (result->input_sha256 == NULL)
-		return error_no_memory(err, shards->input_count * sizeof *result->input_sha256);
-	if ((execution.read_pool = slab_pool_open(READ_SLABS, err)) != NULL
-	    && (execution.inflate_pool = slab_pool_open(INFLATE_SLABS, err)) != NULL
-	    && (execution.file = output_file_open(fd, plan, err)) != NULL
-	    && (execution.scatter = scatter_open(plan, execution.file, SCATTER_PANEL_BYTES, err)) != NULL)
-		done = run_with_read_back(&execution, err) && take_result(&execution, err);
-	scatter_close(execution.scatter);
-	output_file_close(execution.file);
-	slab_pool_close(execution.inflate_pool);
-	slab_pool_close(execution.read_pool);
-	if (!done)
-		execute_result_fini(result);
+	execution.files = output_files_open(fds, plan, &files, err);
+	target = output_files_target(execution.files);
+	done = execution.files != NULL && open_execution(&execution, &target, err)
+		&& run_with_read_back(&execution, err) && take_result(&execution, err)
+		&& take_files(&execution, err);
+	close_execution(&execution, done);
+	return done;
+}
+
+bool
+execute_comparison(const struct shards *shards, const struct plan *plan,
+	const struct scatter_target *target, const struct execute_options *options,
+	struct execute_result *result, struct error *err)
+{
+	struct execution execution = { .shards = shards, .plan = plan, .options = options,
+		.result = result };
+	bool             done;
+
+	*result = (struct execute_result){ 0 };
+	done = open_execution(&execution, target, err) && run_inputs(&execution, err)
+		&& take_result(&execution, err);
+	close_execution(&execution, done);
 	return done;
 }
 
@@ -483,7 +544,10 @@ void
 execute_result_fini(struct execute_result *result)
 {
 	free(result->input_sha256);
+	free(result->output_sha256);
+	free(result->tensor_sha256);
 	free(result->drifts);
+	free(result->overflows);
 	free(result->specials);
 	*result = (struct execute_result){ 0 };
 }

@@ -3,9 +3,8 @@
 
 #include "base/digest.h"
 #include "base/decision_log.h"
-#include "plan/drift.h"
 #include "plan/element.h"
-#include "plan/plan.h"
+#include "plan/scatter.h"
 
 /* Called in the thread of execute_plan(): bytes of input read plus bytes of output read
  * back, of the sum of both. */
@@ -18,17 +17,20 @@ struct execute_options {
 	 * only one thread has something to do; NULL: none. */
 	bool            (*meanwhile)(void *context, struct error *err);
 	void             *context;      /* of both */
+	bool              digests_tensors;      /* make tensor_sha256 */
 };
 
 struct execute_result {
-	char         (*input_sha256)[DIGEST_HEX_SIZE];  /* by input of the shards */
-	char           output_sha256[DIGEST_HEX_SIZE];
-	struct drift  *drifts;                          /* by tensor of the plan */
-	struct element_specials *specials;              /* by tensor of the plan */
+	char (*input_sha256)[DIGEST_HEX_SIZE];  /* by input of the shards */
+	char (*output_sha256)[DIGEST_HEX_SIZE]; /* by file of the plan */
+	char (*tensor_sha256)[DIGEST_HEX_SIZE]; /* by tensor of the plan, where asked for */
+	struct drift            *drifts;        /* by tensor of the plan, all of these */
+	struct cast_overflow    *overflows;
+	struct element_specials *specials;
 };
 
 /*
- * Runs the plan into the file `fd`: each input is read once, front to back, and that pass
+ * Runs the plan into files, descriptors `fds` by file of the plan: each input is read once, front to back, and that pass
  * feeds its SHA-256, the CRC-32 of every record that is read, and the copies; the output is
  * read back and compared.  Stages, each in its thread where there are several:
  *
@@ -38,8 +40,13 @@ struct execute_result {
  * Where a walked zip turns out to need its directory, false with slug "walk": the caller
  * opens the shards with their directories and calls again.
  */
-bool execute_plan(const struct shards *shards, const struct plan *plan, int fd,
+bool execute_plan(const struct shards *shards, const struct plan *plan, const int *fds,
 	const struct execute_options *options, struct execute_result *result, struct error *err);
+/* Runs a plan for comparison: the elements go to `target`, nothing is written or read back.
+ * Of the result only input_sha256, drifts and overflows are made. */
+bool execute_comparison(const struct shards *shards, const struct plan *plan,
+	const struct scatter_target *target, const struct execute_options *options,
+	struct execute_result *result, struct error *err);
 void execute_result_fini(struct execute_result *result);
 
 /* Bytes of the buffers that a run takes at most, beside the tables of plan and model. */

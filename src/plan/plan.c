@@ -1,229 +1,24 @@
 #include "plan/plan.h"
 
+#include "plan/element.h"
+#include "plan/proof.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PLAN_ARENA_BYTES ((size_t)256 << 20)
-
-/* ---- which parameter makes which tensor ------------------------------------------- */
-
-enum change {
-	KEEP,                   /* as Megatron has it */
-	TRIM_ROWS,              /* vocabulary padding is left out */
-	TRANSPOSE,              /* [out, in] becomes GPT-2's [in, out] */
-};
-
-static const struct part_rule {
-	enum gpt2_part  part;
-	enum model_role role;
-	enum change     change;
-} part_rules[GPT2_PART_COUNT] = {
-	/* Hugging Face GPT-2          Megatron                          change    */
-	{ GPT2_WTE,                    ROLE_WORD_EMBEDDING,              TRIM_ROWS },
-	{ GPT2_WPE,                    ROLE_POSITION_EMBEDDING,          KEEP      },
-	{ GPT2_LN_1_WEIGHT,            ROLE_INPUT_NORM_WEIGHT,           KEEP      },
-	{ GPT2_LN_1_BIAS,              ROLE_INPUT_NORM_BIAS,             KEEP      },
-	{ GPT2_C_ATTN_WEIGHT,          ROLE_QKV_WEIGHT,                  TRANSPOSE },
-	{ GPT2_C_ATTN_BIAS,            ROLE_QKV_BIAS,                    KEEP      },
-	{ GPT2_ATTN_C_PROJ_WEIGHT,     ROLE_ATTENTION_DENSE_WEIGHT,      TRANSPOSE },
-	{ GPT2_ATTN_C_PROJ_BIAS,       ROLE_ATTENTION_DENSE_BIAS,        KEEP      },
-	{ GPT2_LN_2_WEIGHT,            ROLE_POST_ATTENTION_NORM_WEIGHT,  KEEP      },
-	{ GPT2_LN_2_BIAS,              ROLE_POST_ATTENTION_NORM_BIAS,    KEEP      },
-	{ GPT2_C_FC_WEIGHT,            ROLE_MLP_UP_WEIGHT,               TRANSPOSE },
-	{ GPT2_C_FC_BIAS,              ROLE_MLP_UP_BIAS,                 KEEP      },
-	{ GPT2_MLP_C_PROJ_WEIGHT,      ROLE_MLP_DOWN_WEIGHT,             TRANSPOSE },
-	{ GPT2_MLP_C_PROJ_BIAS,        ROLE_MLP_DOWN_BIAS,               KEEP      },
-	{ GPT2_LN_F_WEIGHT,            ROLE_FINAL_NORM_WEIGHT,           KEEP      },
-	{ GPT2_LN_F_BIAS,              ROLE_FINAL_NORM_BIAS,             KEEP      },
-	{ GPT2_LM_HEAD,                ROLE_OUTPUT_LAYER,                TRIM_ROWS },
-};
-
-static const struct part_rule *
-rule_of(enum model_role role)
-{
-	for (size_t i = 0; i < GPT2_PART_COUNT; i++)
-		if (part_rules[i].role == role)
-			return &part_rules[i];
-	return NULL;
-}
-
-/* ---- one slice as a strided copy -------------------------------------------------- */
-
-static void
-add_dim(struct strided_copy *box, uint64_t extent, uint64_t source, uint64_t target)
-{
-	box->extent[box->dims] = extent;
-	box->source_stride[box->dims] = source;
-	box->target_stride[box->dims++] = target;
-}
-
-/* How far apart rows and columns are in the tensor [rows, columns] or, transposed,
- * [columns, rows]. */
-struct placement {
-	uint64_t row, column;
-};
-
-static struct placement
-place_rows(const struct model_parameter *whole, bool transposed)
-{
-	uint64_t rows = whole->shape[0], columns = whole->rank > 1 ? whole->shape[1] : 1;
-
-	return (struct placement){ .row = transposed ? 1 : columns,
-		.column = transposed ? rows : 1 };
-}
-
-/*
- * The rows of a slice of the fused QKV, taken apart into part (q, k, v), head and dim.  In
- * the target they are q of all heads, k of all heads, v of all heads.
- */
-static void
-add_qkv_rows(struct strided_copy *box, const struct model *model,
-	const struct model_slice *slice, const struct placement *at)
-{
-	uint64_t           hidden = model->arguments.hidden, stride = slice->view.stride[0];
-	uint64_t           head_size = hidden / model->arguments.heads, of_head = 3 * head_size;
-	uint64_t           rows = slice->view.shape[0], inside = slice->row % of_head;
-	uint64_t           parts = 3, heads = rows / of_head, dims = head_size;
-	struct qkv_strides from = qkv_strides(model->qkv_layout, heads, head_size);
-
-	if (inside != 0 || rows % of_head != 0) {       /* a piece of one head */
-		heads = 1;
-		parts = rows < head_size ? 1 : rows / head_size;
-		dims = rows < head_size ? rows : head_size;
-	}
-	add_dim(box, parts, from.part * stride, hidden * at->row);
-	add_dim(box, heads, from.head * stride, head_size * at->row);
-	add_dim(box, dims, from.dim * stride, at->row);
-	box->target_offset += (inside / head_size * hidden + slice->row / of_head * head_size
-		+ inside % head_size) * at->row;
-}
-
-/* false: nothing of the slice is in the target (padding rows only). */
-static bool
-slice_to_box(const struct model *model, const struct model_parameter *whole,
-	const struct part_rule *rule, const struct model_slice *slice, struct strided_copy *box)
-{
-	const struct tensor_view *view = &slice->view;
-	struct placement          at = place_rows(whole, rule->change == TRANSPOSE);
-	uint64_t                  rows = view->rank > 0 ? view->shape[0] : 1;
-
-	*box = (struct strided_copy){ .source_offset = view->offset,
-		.target_offset = slice->column * at.column };
-	if (rule->change == TRIM_ROWS) {
-		uint64_t wanted = model->arguments.vocabulary;
-
-		if (slice->row >= wanted)
-			return false;
-		rows = rows < wanted - slice->row ? rows : wanted - slice->row;
-	}
-	if (dialect_roles[whole->role].join == JOIN_QKV) {
-		add_qkv_rows(box, model, slice, &at);
-	} else {
-		add_dim(box, rows, view->stride[0], at.row);
-		box->target_offset += slice->row * at.row;
-	}
-	if (view->rank > 1)
-		add_dim(box, view->shape[1], view->stride[1], at.column);
-	return true;
-}
-
-/* ---- the proof -------------------------------------------------------------------- */
-
-/* Index range of one box in each digit of the target's mixed radix. */
-struct box_digits {
-	uint64_t low[COPY_MAX_DIMS], high[COPY_MAX_DIMS];
-};
-
-/* The distinct target strides of all boxes, largest first; 0: more than there can be. */
-static unsigned
-collect_radix(const struct strided_copy *boxes, size_t count, uint64_t radix[COPY_MAX_DIMS])
-{
-	unsigned digits = 0;
-
-	for (size_t b = 0; b < count; b++) {
-		for (unsigned d = 0; d < boxes[b].dims; d++) {
-			unsigned at = 0;
-
-			while (at < digits && radix[at] > boxes[b].target_stride[d])
-				at++;
-			if (at < digits && radix[at] == boxes[b].target_stride[d])
-				continue;
-			if (digits == COPY_MAX_DIMS)
-				return 0;
-			memmove(radix + at + 1, radix + at, (digits - at) * sizeof *radix);
-			radix[at] = boxes[b].target_stride[d];
-			digits++;
-		}
-	}
-	if (digits == 0)
-		radix[digits++] = 1;
-	return digits;
-}
-
-/* Writes a box as ranges of digits; false where that is not exact (a digit would carry). */
-static bool
-box_to_digits(const struct strided_copy *box, const uint64_t *radix, unsigned digits,
-	uint64_t elements, struct box_digits *to)
-{
-	uint64_t left = box->target_offset;
-
-	for (unsigned i = 0; i < digits; i++) {
-		uint64_t size = (i == 0 ? elements : radix[i - 1]) / radix[i], extent = 1;
-
-		if ((i == 0 ? elements : radix[i - 1]) % radix[i] != 0)
-			return false;
-		for (unsigned d = 0; d < box->dims; d++)
-			if (box->target_stride[d] == radix[i])
-				extent *= box->extent[d];
-		to->low[i] = left / radix[i];
-		left %= radix[i];
-		if (extent > size || to->low[i] > size - extent)
-			return false;
-		to->high[i] = to->low[i] + extent;
-	}
-	return left == 0;
-}
-
-static bool
-boxes_meet(const struct box_digits *a, const struct box_digits *b, unsigned digits)
-{
-	for (unsigned i = 0; i < digits; i++)
-		if (a->high[i] <= b->low[i] || b->high[i] <= a->low[i])
-			return false;
-	return true;
-}
-
-bool
-plan_covers(const struct strided_copy *boxes, size_t count, uint64_t elements,
-	struct error *err)
-{
-	uint64_t           radix[COPY_MAX_DIMS] = { 0 }, sum = 0;
-	unsigned           digits = collect_radix(boxes, count, radix);
-	struct box_digits *ranges = calloc(count + 1, sizeof *ranges);
-	bool               covers = digits > 0;
-
-	if (ranges == NULL)
-		return error_no_memory(err, count * sizeof *ranges);
-	for (size_t b = 0; b < count && covers; b++) {
-		covers = box_to_digits(&boxes[b], radix, digits, elements, &ranges[b]);
-		for (size_t other = 0; other < b && covers; other++)
-			covers = !boxes_meet(&ranges[b], &ranges[other], digits);
-		sum += strided_copy_count(&boxes[b]);
-	}
-	free(ranges);
-	return (covers && sum == elements) || error_set(err, ERROR_INTERNAL, "plan",
-		"the plan does not write every element exactly once");
-}
-
-/* ---- building --------------------------------------------------------------------- */
+#define MASKED_BIAS      (-10000.0)
 
 struct builder {
 	struct plan        *plan;
 	const struct model *model;
 	struct plan_options options;
+	const struct plan_target *targets;      /* by tensor of the plan */
 	struct strided_copy *boxes;     /* of the tensor at hand, by slice, before normalising */
 };
+
+/* ---- copies ----------------------------------------------------------------------- */
 
 static bool
 add_copy(struct builder *builder, size_t tensor, enum copy_action action, size_t piece,
@@ -233,7 +28,10 @@ add_copy(struct builder *builder, size_t tensor, enum copy_action action, size_t
 
 	*copy = (struct plan_copy){ *box, action, slice->shard, slice->view.storage, tensor,
 		piece };
-	builder->plan->replica_count += action == COPY_COMPARE;
+	if (!builder->plan->tensors[tensor].is_repeat && action == COPY_COMPARE)
+		builder->plan->replica_count++;
+	else if (!builder->plan->tensors[tensor].is_repeat)
+		builder->plan->slice_count++;
 	if (!strided_copy_normalise(&copy->box)) {
 		error_set(err, ERROR_UNSUPPORTED, "stride",
 			"its elements overlap in their storage");
@@ -244,43 +42,57 @@ add_copy(struct builder *builder, size_t tensor, enum copy_action action, size_t
 
 /* All of a tensor at once. */
 static struct strided_copy
-fill_box(const struct plan_tensor *target)
+fill_box(uint64_t elements)
 {
-	return (struct strided_copy){ .dims = 1, .target_stride = { 1 },
-		.extent = { target->bytes / dtype_size(target->dtype) } };
+	return (struct strided_copy){ .dims = 1, .target_stride = { 1 }, .extent = { elements } };
 }
 
-/* The slices and replicas that make one tensor, and the proof that they do. */
+/* The slices and replicas of a parameter. */
 static bool
-add_copies(struct builder *builder, size_t tensor, struct error *err)
+add_pieces(struct builder *builder, size_t tensor, const struct model_parameter *whole,
+	size_t *boxes, struct error *err)
 {
-	struct plan_tensor           *target = &builder->plan->tensors[tensor];
-	const struct model_parameter *whole = &builder->model->parameters[target->parameter];
-	const struct part_rule       *rule = rule_of(whole->role);
-	struct strided_copy           box;
-	size_t                        boxes = 0, piece = builder->plan->piece_count;
+	const struct plan_target *target = &builder->targets[tensor];
+	size_t                    piece = builder->plan->piece_count;
+	struct strided_copy       box;
 
 	builder->plan->piece_count += whole->slice_count;
-	if (target->is_zeros)
-		builder->boxes[boxes++] = fill_box(target);
 	for (size_t i = 0; i < whole->slice_count; i++) {
-		if (!slice_to_box(builder->model, whole, rule, &whole->slices[i], &box))
+		if (!placement_box(builder->model, whole, &target->tensor, &whole->slices[i],
+			target->mistake, &box))
 			continue;
 		if (!add_copy(builder, tensor, COPY_WRITE, piece + i, &whole->slices[i], &box, err))
 			return false;
-		builder->boxes[boxes++] = box;
+		builder->boxes[(*boxes)++] = box;
 	}
 	for (size_t i = 0; i < whole->replica_count; i++) {
 		const struct model_replica *replica = &whole->replicas[i];
 
-		if (slice_to_box(builder->model, whole, rule, &replica->piece, &box)
+		if (placement_box(builder->model, whole, &target->tensor, &replica->piece,
+			target->mistake, &box)
 		    && !add_copy(builder, tensor, COPY_COMPARE, piece + replica->slice,
 			&replica->piece, &box, err))
 			return false;
 	}
-	if (!plan_covers(builder->boxes, boxes, target->bytes / dtype_size(target->dtype), err))
-		return error_in_tensor(err, target->name);
 	return true;
+}
+
+/* What makes one tensor, and the proof that it does. */
+static bool
+add_copies(struct builder *builder, size_t tensor, struct error *err)
+{
+	struct plan_tensor *target = &builder->plan->tensors[tensor];
+	uint64_t            elements = target->bytes / dtype_size(target->dtype);
+	size_t              boxes = 0;
+
+	if (target->fill != FILL_NOTHING)
+		builder->boxes[boxes++] = fill_box(elements);
+	if (target->parameter != PLAN_NO_PARAMETER
+	    && !add_pieces(builder, tensor, &builder->model->parameters[target->parameter], &boxes,
+		err))
+		return false;
+	return proof_covers(builder->boxes, boxes, elements, err)
+		|| error_in_tensor(err, target->name);
 }
 
 static int
@@ -300,188 +112,301 @@ compare_copies(const void *a, const void *b)
 	return x->tensor < y->tensor ? -1 : x->tensor > y->tensor;
 }
 
-static struct gpt2_sizes
-target_sizes(const struct model *model)
-{
-	const struct arguments *arguments = &model->arguments;
+/* ---- tensors ---------------------------------------------------------------------- */
 
-	return (struct gpt2_sizes){ arguments->layers, arguments->hidden, arguments->ffn,
-		arguments->positions, arguments->vocabulary, arguments->is_untied };
+/* The parameter a part of GPT-2 comes from; NULL: it is a constant, or the model has none.
+ * The head of a model whose output layer is tied is its embedding. */
+static const struct model_parameter *
+find_parameter(const struct model *model, const struct gpt2_tensor *tensor)
+{
+	enum model_role role;
+
+	if (!placement_role(tensor->part, &role))
+		return NULL;
+	if (role == ROLE_OUTPUT_LAYER && !model->arguments.is_untied)
+		role = ROLE_WORD_EMBEDDING;
+	return model_find(model, role, tensor->layer);
 }
 
-/* Names, shapes and dtypes of the target, laid out in the order of the file. */
 static bool
-lay_out_tensors(struct builder *builder, struct safetensors_tensor *file_tensors,
-	struct error *err)
+error_missing(struct error *err, enum error_kind kind, const struct gpt2_tensor *tensor)
 {
-	struct plan      *plan = builder->plan;
-	struct gpt2_sizes sizes = target_sizes(builder->model);
+	enum model_role role = ROLE_WORD_EMBEDDING;
 
-	for (size_t i = 0; i < plan->tensor_count; i++) {
-		struct safetensors_tensor    *to = &file_tensors[i];
-		const struct model_parameter *from;
-		struct gpt2_tensor            tensor;
+	placement_role(tensor->part, &role);
+	error_set(err, kind, "missingkey", "the checkpoint has no %s", dialect_roles[role].name);
+	return error_in_tensor(err, tensor->name);
+}
 
-		gpt2_names_tensor(&sizes, i, &tensor);
-		from = model_find(builder->model, part_rules[tensor.part].role, tensor.layer);
-		if (from == NULL) {
-			error_set(err, ERROR_CORRUPT, "missingkey", "the checkpoint has no %s",
-				dialect_roles[part_rules[tensor.part].role].name);
-			return error_in_tensor(err, tensor.name);
-		}
-		to->name = arena_copy(&plan->arena, tensor.name, strlen(tensor.name));
-		if (to->name == NULL)
-			return error_no_memory(err, sizeof tensor.name);
-		to->dtype = from->dtype;
-		to->rank = tensor.rank;
-		memcpy(to->shape, tensor.shape, sizeof tensor.shape);
-		plan->parameter_count += tensor.shape[0] * (tensor.rank > 1 ? tensor.shape[1] : 1);
-	}
-	return safetensors_lay_out(file_tensors, plan->tensor_count, &plan->header,
-		&plan->file_bytes, err);
+static bool
+is_constant(enum gpt2_part part)
+{
+	return part == GPT2_ATTN_MASK || part == GPT2_ATTN_MASKED_BIAS;
 }
 
 /* What is done to a tensor beside copying. */
 static void
-decide_finish(struct builder *builder, struct plan_tensor *tensor)
+decide_finish(struct builder *builder, struct plan_tensor *tensor,
+	const struct plan_target *target)
 {
 	const struct model_parameter *from = &builder->model->parameters[tensor->parameter];
 	bool is_norm_weight = from->role == ROLE_INPUT_NORM_WEIGHT
 		|| from->role == ROLE_POST_ATTENTION_NORM_WEIGHT
 		|| from->role == ROLE_FINAL_NORM_WEIGHT;
 
-	tensor->is_zeros = from->slice_count == 0;
-	builder->plan->zero_count += tensor->is_zeros;
-	tensor->plus_one = is_norm_weight && builder->model->arguments.norms_less_one;
+	tensor->fill = from->slice_count == 0 ? FILL_ZEROS : FILL_NOTHING;
+	builder->plan->zero_count += tensor->fill == FILL_ZEROS && !tensor->is_repeat;
+	tensor->source_dtype = from->slice_count == 0 ? tensor->dtype : from->dtype;
+	tensor->plus_one = is_norm_weight && (target->mistake == MISTAKE_NORM_PLUS_ONE
+		|| (builder->model->arguments.norms_less_one
+		&& target->mistake != MISTAKE_NORM_LESS_ONE));
 	tensor->copies = 1 + from->replica_count;
 	tensor->is_mean = builder->options.mean_of_replicas && from->replica_count > 0
 		&& dialect_roles[from->role].join == JOIN_REPLICATED;
 }
 
-/* Laying out has sorted the tensors: find again what each one comes from. */
+/* A tensor of the plan, but for its place. */
 static bool
-take_layout(struct builder *builder, const struct safetensors_tensor *file_tensors,
-	struct error *err)
+take_target(struct builder *builder, size_t index, struct error *err)
 {
-	struct plan      *plan = builder->plan;
-	struct gpt2_sizes sizes = target_sizes(builder->model);
-	size_t            found = 0;
+	struct plan_tensor           *to = &builder->plan->tensors[index];
+	const struct plan_target     *target = &builder->targets[index];
+	const struct model_parameter *from = find_parameter(builder->model, &target->tensor);
+	uint64_t                      elements = gpt2_names_elements(&target->tensor);
 
-	for (size_t i = 0; i < plan->tensor_count; i++) {
-		struct plan_tensor *to = &plan->tensors[i];
-
-		text_format(to->name, sizeof to->name, "%s", file_tensors[i].name);
-		to->dtype = file_tensors[i].dtype;
-		to->rank = file_tensors[i].rank;
-		memcpy(to->shape, file_tensors[i].shape, sizeof to->shape);
-		to->offset = file_tensors[i].offset;
-		to->bytes = file_tensors[i].bytes;
-		plan->weight_bytes += to->bytes;
+	text_format(to->name, sizeof to->name, "%s", target->tensor.name);
+	to->dtype = to->source_dtype = target->dtype;
+	to->rank = target->tensor.rank;
+	memcpy(to->shape, target->tensor.shape, sizeof to->shape);
+	to->bytes = elements * dtype_size(to->dtype);
+	to->parameter = PLAN_NO_PARAMETER;
+	if (is_constant(target->tensor.part)) {
+		to->fill = target->tensor.part == GPT2_ATTN_MASK ? FILL_CAUSAL_MASK
+			: FILL_MASKED_BIAS;
+	} else if (from == NULL) {
+		return error_missing(err, ERROR_MISMATCH, &target->tensor);
+	} else {
+		to->parameter = (size_t)(from - builder->model->parameters);
+		decide_finish(builder, to, target);
 	}
-	for (size_t i = 0; i < plan->tensor_count; i++) {
-		struct gpt2_tensor tensor;
-
-		gpt2_names_tensor(&sizes, i, &tensor);
-		for (size_t t = 0; t < plan->tensor_count; t++) {
-			if (strcmp(plan->tensors[t].name, tensor.name) != 0)
-				continue;
-			plan->tensors[t].parameter = (size_t)(model_find(builder->model,
-				part_rules[tensor.part].role, tensor.layer)
-				- builder->model->parameters);
-			decide_finish(builder, &plan->tensors[t]);
-			found++;
-		}
+	if (!to->is_repeat) {
+		builder->plan->weight_bytes += to->bytes;
+		builder->plan->distinct_count++;
+		if (!is_constant(target->tensor.part))
+			builder->plan->parameter_count += elements;
 	}
-	return found == plan->tensor_count || error_set(err, ERROR_INTERNAL, "plan",
-		"%zu of %zu tensors were laid out", found, plan->tensor_count);
-}
-
-/* Every parameter of the model has a place in GPT-2, or it would be lost in silence. */
-static bool
-check_all_used(const struct plan *plan, const struct model *model, struct error *err)
-{
-	size_t slices = 0, padding_slices = 0;
-
-	for (size_t i = 0; i < model->count; i++) {
-		const struct model_parameter *parameter = &model->parameters[i];
-		const struct part_rule       *rule = rule_of(parameter->role);
-		struct strided_copy           box;
-
-		if (rule == NULL)
-			return error_set(err, ERROR_INTERNAL, "plan", "%s has no place in GPT-2",
-				dialect_roles[parameter->role].name);
-		slices += parameter->slice_count + parameter->replica_count;
-		for (size_t s = 0; s < parameter->slice_count; s++)
-			padding_slices += !slice_to_box(model, parameter, rule,
-				&parameter->slices[s], &box);
-		for (size_t r = 0; r < parameter->replica_count; r++)
-			padding_slices += !slice_to_box(model, parameter, rule,
-				&parameter->replicas[r].piece, &box);
-	}
-	if (plan->copy_count + padding_slices != slices)
-		return error_set(err, ERROR_INTERNAL, "plan", "%zu of %zu slices are used",
-			plan->copy_count + padding_slices, slices);
 	return true;
 }
 
-static size_t
-count_slices(const struct model *model, size_t *most)
+static bool
+take_targets(struct builder *builder, size_t count, struct error *err)
 {
-	size_t sum = 0;
+	struct plan *plan = builder->plan;
+	size_t       most = 1, copies = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct model_parameter *from;
+
+		if (!take_target(builder, i, err))
+			return false;
+		if (plan->tensors[i].parameter == PLAN_NO_PARAMETER)
+			continue;
+		from = &builder->model->parameters[plan->tensors[i].parameter];
+		copies += from->slice_count + from->replica_count;
+		most = from->slice_count > most ? from->slice_count : most;
+	}
+	plan->copies = arena_take(&plan->arena, copies, sizeof *plan->copies);
+	builder->boxes = arena_take(&plan->arena, most, sizeof *builder->boxes);
+	if (plan->copies == NULL || builder->boxes == NULL)
+		return error_no_memory(err, copies * sizeof *plan->copies);
+	for (size_t i = 0; i < count; i++)
+		if (!add_copies(builder, i, err))
+			return false;
+	if (plan->copy_count > 0)
+		qsort(plan->copies, plan->copy_count, sizeof *plan->copies, compare_copies);
+	return true;
+}
+
+/* ---- a conversion ----------------------------------------------------------------- */
+
+/* Every parameter of the model has a place in GPT-2, or it would be lost in silence. */
+static bool
+check_all_used(const struct builder *builder, struct error *err)
+{
+	const struct plan        *plan = builder->plan;
+	const struct model       *model = builder->model;
+	const struct gpt2_tensor  words = { .part = GPT2_WTE,
+		.shape = { model->arguments.vocabulary, model->arguments.hidden } };
+	size_t                    slices = 0, padding_slices = 0;
 
 	for (size_t i = 0; i < model->count; i++) {
-		sum += model->parameters[i].slice_count + model->parameters[i].replica_count;
-		if (model->parameters[i].slice_count > *most)
-			*most = model->parameters[i].slice_count;
+		const struct model_parameter *parameter = &model->parameters[i];
+		struct strided_copy           box;
+
+		if (!placement_knows(parameter->role))
+			return error_set(err, ERROR_INTERNAL, "plan", "%s has no place in GPT-2",
+				dialect_roles[parameter->role].name);
+		slices += parameter->slice_count + parameter->replica_count;
+		if (parameter->role != ROLE_WORD_EMBEDDING && parameter->role != ROLE_OUTPUT_LAYER)
+			continue;
+		for (size_t s = 0; s < parameter->slice_count; s++)
+			padding_slices += !placement_box(model, parameter, &words,
+				&parameter->slices[s], MISTAKE_NONE, &box);
+		for (size_t r = 0; r < parameter->replica_count; r++)
+			padding_slices += !placement_box(model, parameter, &words,
+				&parameter->replicas[r].piece, MISTAKE_NONE, &box);
 	}
-	return sum;
+	if (plan->slice_count + plan->replica_count + padding_slices != slices)
+		return error_set(err, ERROR_INTERNAL, "plan", "%zu of %zu slices are used",
+			plan->slice_count + plan->replica_count + padding_slices, slices);
+	return true;
+}
+
+/* What is to be stored, in the order of the state dict. */
+static bool
+list_tensors(struct builder *builder, struct stored_tensor *to, size_t count,
+	const struct gpt2_sizes *sizes, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct gpt2_tensor           *tensor = &to[i].tensor;
+		const struct model_parameter *from;
+
+		gpt2_names_tensor(sizes, i, tensor);
+		if (is_constant(tensor->part)) {
+			to[i].dtype = DTYPE_FLOAT16;    /* whatever the weights are */
+			continue;
+		}
+		if ((from = find_parameter(builder->model, tensor)) == NULL)
+			return error_missing(err, ERROR_CORRUPT, tensor);
+		to[i].dtype = builder->options.casts ? builder->options.dtype : from->dtype;
+		to[i].is_tied = tensor->part == GPT2_LM_HEAD && !builder->model->arguments.is_untied;
+	}
+	return true;
+}
+
+static bool
+lay_out(struct builder *builder, struct error *err)
+{
+	const struct arguments     *arguments = &builder->model->arguments;
+	const struct plan_options  *options = &builder->options;
+	struct plan                *plan = builder->plan;
+	struct gpt2_sizes           sizes = { arguments->layers, arguments->hidden, arguments->ffn,
+		arguments->positions, arguments->vocabulary,
+		arguments->is_untied || options->reference_form, options->reference_form };
+	struct weight_files_options files = { .safetensors = !options->torch_only,
+		.torch = options->torch_only || options->torch_too,
+		.shard_bytes = options->shard_bytes != 0 ? options->shard_bytes : PLAN_SHARD_BYTES,
+		.counts_parameters = !options->reference_form };
+	size_t                      count = gpt2_names_count(&sizes);
+	struct stored_tensor       *tensors = arena_take(&plan->arena, count, sizeof *tensors);
+
+	if (tensors == NULL)
+		return error_no_memory(err, count * sizeof *tensors);
+	if (!list_tensors(builder, tensors, count, &sizes, err))
+		return false;
+	plan->files = weight_files_open(tensors, count, &files, err);
+	return plan->files != NULL;
 }
 
 static bool
 build(struct builder *builder, struct error *err)
 {
-	struct plan               *plan = builder->plan;
-	struct gpt2_sizes          sizes = target_sizes(builder->model);
-	size_t                     most = 1, slices = count_slices(builder->model, &most);
-	struct safetensors_tensor *file_tensors;
+	struct plan        *plan = builder->plan;
+	struct plan_target *targets;
+	bool                has_both = !builder->options.torch_only && builder->options.torch_too;
 
-	plan->tensor_count = gpt2_names_count(&sizes);
-	plan->padding_rows = builder->model->arguments.padded_vocabulary - sizes.vocab_size;
-	file_tensors = arena_take(&plan->arena, plan->tensor_count, sizeof *file_tensors);
-	plan->tensors = arena_take(&plan->arena, plan->tensor_count, sizeof *plan->tensors);
-	plan->copies = arena_take(&plan->arena, slices, sizeof *plan->copies);
-	builder->boxes = arena_take(&plan->arena, most, sizeof *builder->boxes);
-	if (file_tensors == NULL || plan->tensors == NULL || plan->copies == NULL
-	    || builder->boxes == NULL)
-		return error_no_memory(err, slices * sizeof *plan->copies);
-	if (!lay_out_tensors(builder, file_tensors, err)
-	    || !take_layout(builder, file_tensors, err))
+	if (!lay_out(builder, err))
 		return false;
-	for (size_t i = 0; i < plan->tensor_count; i++)
-		if (!add_copies(builder, i, err))
-			return false;
-	qsort(plan->copies, plan->copy_count, sizeof *plan->copies, compare_copies);
-	return check_all_used(plan, builder->model, err);
+	plan->tensor_count = plan->files->tensor_count;
+	plan->padding_rows = builder->model->arguments.padded_vocabulary
+		- builder->model->arguments.vocabulary;
+	plan->tensors = arena_take(&plan->arena, plan->tensor_count, sizeof *plan->tensors);
+	targets = arena_take(&plan->arena, plan->tensor_count, sizeof *targets);
+	if (plan->tensors == NULL || targets == NULL)
+		return error_no_memory(err, plan->tensor_count * sizeof *plan->tensors);
+	for (size_t i = 0; i < plan->tensor_count; i++) {
+		const struct stored_tensor *from = &plan->files->tensors[i];
+		const struct stored_file   *file = &plan->files->files[from->file];
+
+		targets[i] = (struct plan_target){ from->tensor, from->dtype, MISTAKE_NONE };
+		plan->tensors[i].file = from->file;
+		plan->tensors[i].position = i - file->first;
+		plan->tensors[i].offset = from->offset;
+		plan->tensors[i].is_repeat = has_both && file->format == FORMAT_TORCH;
+	}
+	for (size_t i = 0; i < plan->files->file_count; i++)
+		plan->file_bytes += plan->files->files[i].bytes;
+	builder->targets = targets;
+	return take_targets(builder, plan->tensor_count, err) && check_all_used(builder, err);
+}
+
+static bool
+open_builder(struct builder *builder, const struct model *model,
+	const struct plan_options *options, struct error *err)
+{
+	*builder = (struct builder){ .model = model };
+	if (options != NULL)
+		builder->options = *options;
+	if ((builder->plan = calloc(1, sizeof *builder->plan)) == NULL)
+		return error_no_memory(err, sizeof *builder->plan);
+	arena_init(&builder->plan->arena, PLAN_ARENA_BYTES);
+	return true;
 }
 
 struct plan *
 plan_build(const struct model *model, const struct plan_options *options, struct error *err)
 {
-	struct builder builder = { .model = model };
+	struct builder builder;
 
-	if (options != NULL)
-		builder.options = *options;
-
-	if ((builder.plan = calloc(1, sizeof *builder.plan)) == NULL) {
-		error_no_memory(err, sizeof *builder.plan);
+	if (!open_builder(&builder, model, options, err))
 		return NULL;
-	}
-	arena_init(&builder.plan->arena, PLAN_ARENA_BYTES);
 	if (!build(&builder, err)) {
 		plan_close(builder.plan);
 		return NULL;
 	}
 	return builder.plan;
+}
+
+struct plan *
+plan_build_comparison(const struct model *model, const struct plan_target *targets, size_t count,
+	const struct plan_options *options, struct error *err)
+{
+	struct builder builder;
+	struct plan   *plan;
+
+	if (!open_builder(&builder, model, options, err))
+		return NULL;
+	plan = builder.plan;
+	builder.targets = targets;
+	plan->tensor_count = count;
+	plan->tensors = arena_take(&plan->arena, count, sizeof *plan->tensors);
+	if (plan->tensors == NULL)
+		error_no_memory(err, count * sizeof *plan->tensors);
+	else if (take_targets(&builder, count, err))
+		return plan;
+	plan_close(plan);
+	return NULL;
+}
+
+/* ---- asking ----------------------------------------------------------------------- */
+
+void
+plan_fill_elements(const struct plan_tensor *tensor, uint64_t first, uint64_t count,
+	unsigned char *to)
+{
+	uint64_t columns = tensor->rank > 0 ? tensor->shape[tensor->rank - 1] : 1;
+	uint64_t rows = tensor->rank > 1 ? tensor->shape[tensor->rank - 2] : 1;
+	size_t   size = dtype_size(tensor->dtype);
+
+	memset(to, 0, count * size);
+	for (uint64_t i = 0; i < count && tensor->fill != FILL_ZEROS; i++) {
+		uint64_t row = (first + i) / columns % rows, column = (first + i) % columns;
+
+		if (tensor->fill == FILL_MASKED_BIAS)
+			element_put(tensor->dtype, MASKED_BIAS, to + i * size);
+		else if (column <= row)
+			element_put(tensor->dtype, 1, to + i * size);
+	}
 }
 
 bool
@@ -497,11 +422,12 @@ plan_gathered_bytes(const struct plan *plan)
 
 	for (size_t i = 0; i < plan->tensor_count; i++) {
 		const struct plan_tensor *tensor = &plan->tensors[i];
+		uint64_t                  elements = tensor->bytes / dtype_size(tensor->dtype);
 
 		if (plan_is_gathered(tensor))
-			sum += tensor->bytes;
+			sum += elements * dtype_size(tensor->source_dtype);
 		if (tensor->is_mean)
-			sum += tensor->bytes / dtype_size(tensor->dtype) * sizeof(double);
+			sum += elements * sizeof(double);
 	}
 	return sum;
 }
@@ -532,7 +458,7 @@ plan_close(struct plan *plan)
 {
 	if (plan == NULL)
 		return;
-	text_free(&plan->header);
+	weight_files_close(plan->files);
 	arena_fini(&plan->arena);
 	free(plan);
 }

@@ -33,9 +33,10 @@ struct gathered {
 
 struct scatter {
 	const struct plan  *plan;
-	struct output_file *file;
+	struct scatter_target target;
 	size_t              panel_bytes;
 	struct drift       *drifts;             /* by tensor */
+	struct cast_overflow *overflows;        /* by tensor */
 	struct gathered    *gathered;           /* by tensor */
 	uint64_t           *left;               /* by tensor: elements that are still to come */
 	uint64_t           *compared;           /* by copy: elements of a replica that came */
@@ -43,13 +44,22 @@ struct scatter {
 	uint64_t            elements_done, elements_planned;
 	struct panel        panels[PANEL_COUNT];
 	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with */
+	unsigned char      *cast;               /* SCATTER_CAST_BYTES, NULL: nothing is cast */
 	size_t              shard, storage, first_copy, copy_count;     /* the last looked up */
 };
 
 static enum dtype
 copy_dtype(const struct scatter *scatter, const struct plan_copy *copy)
 {
-	return scatter->plan->tensors[copy->tensor].dtype;
+	return scatter->plan->tensors[copy->tensor].source_dtype;
+}
+
+/* What elements have while they are put: gathered ones are cast when they are finished. */
+static enum dtype
+put_dtype(const struct scatter *scatter, size_t tensor)
+{
+	return scatter->gathered[tensor].elements != NULL
+		? scatter->plan->tensors[tensor].source_dtype : scatter->plan->tensors[tensor].dtype;
 }
 
 /* ---- to the target ---------------------------------------------------------------- */
@@ -59,7 +69,8 @@ target_write(struct scatter *scatter, size_t tensor, uint64_t offset,
 	const unsigned char *bytes, size_t count, struct error *err)
 {
 	if (scatter->gathered[tensor].elements == NULL)
-		return output_file_write(scatter->file, tensor, offset, bytes, count, err);
+		return scatter->target.write(scatter->target.context, tensor, offset, bytes, count,
+			err);
 	memcpy(scatter->gathered[tensor].elements + offset, bytes, count);
 	return true;
 }
@@ -70,7 +81,8 @@ target_place(struct scatter *scatter, size_t tensor, uint64_t offset,
 	const unsigned char *bytes, size_t count, struct error *err)
 {
 	if (scatter->gathered[tensor].elements == NULL)
-		return output_file_place(scatter->file, tensor, offset, bytes, count, err);
+		return scatter->target.place(scatter->target.context, tensor, offset, bytes, count,
+			err);
 	memcpy(scatter->gathered[tensor].elements + offset, bytes, count);
 	return true;
 }
@@ -80,7 +92,7 @@ target_read(struct scatter *scatter, size_t tensor, uint64_t offset, unsigned ch
 	size_t count, struct error *err)
 {
 	if (scatter->gathered[tensor].elements == NULL)
-		return output_file_read(scatter->file, tensor, offset, to, count, err);
+		return scatter->target.read(scatter->target.context, tensor, offset, to, count, err);
 	memcpy(to, scatter->gathered[tensor].elements + offset, count);
 	return true;
 }
@@ -90,7 +102,7 @@ static bool
 compare_run(struct scatter *scatter, size_t tensor, uint64_t offset, const unsigned char *bytes,
 	size_t count, size_t shard, struct error *err)
 {
-	enum dtype dtype = scatter->plan->tensors[tensor].dtype;
+	enum dtype dtype = put_dtype(scatter, tensor);
 
 	while (count > 0) {
 		size_t step = count < COMPARE_BYTES ? count : COMPARE_BYTES;
@@ -116,10 +128,10 @@ put_replica(struct scatter *scatter, const struct plan_copy *copy, uint64_t offs
 {
 	struct piece *piece = &scatter->pieces[copy->piece];
 	uint64_t     *came = &scatter->compared[copy - scatter->plan->copies];
-	size_t        size = dtype_size(copy_dtype(scatter, copy));
+	size_t        size = dtype_size(put_dtype(scatter, copy->tensor));
 
 	*came += count;
-	if (*came <= piece->written || *came <= piece->early)
+	if (*came <= piece->written || *came <= piece->early || scatter->target.place == NULL)
 		return compare_run(scatter, copy->tensor, offset, bytes, count * size, copy->shard,
 			err);
 	piece->early = *came;
@@ -132,7 +144,7 @@ put_slice(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset
 	const unsigned char *bytes, uint64_t count, struct error *err)
 {
 	struct piece *piece = &scatter->pieces[copy->piece];
-	size_t        size = dtype_size(copy_dtype(scatter, copy));
+	size_t        size = dtype_size(put_dtype(scatter, copy->tensor));
 
 	piece->written += count;
 	if (piece->early >= piece->written
@@ -142,7 +154,53 @@ put_slice(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset
 	return target_write(scatter, copy->tensor, offset, bytes, count * size, err);
 }
 
-/* All copies of a gathered tensor came: what it is in the end goes to the file. */
+/* Casts elements that lie side by side to the type of the tensor and puts them, in portions. */
+static bool
+put_cast(struct scatter *scatter, const struct plan_copy *copy, uint64_t target,
+	const unsigned char *bytes, uint64_t count, struct error *err)
+{
+	enum dtype            from = copy_dtype(scatter, copy);
+	enum dtype            to = put_dtype(scatter, copy->tensor);
+	size_t                size = dtype_size(to);
+	struct cast_overflow *overflow = copy->action == COPY_COMPARE ? NULL
+		: &scatter->overflows[copy->tensor];
+
+	for (uint64_t done = 0; done < count;) {
+		uint64_t             room = from == to ? count : SCATTER_CAST_BYTES / size;
+		uint64_t             step = count - done < room ? count - done : room;
+		const unsigned char *put = bytes + done * dtype_size(from);
+		bool                 is_put;
+
+		if (from != to) {
+			cast_elements(from, put, to, scatter->cast, step, overflow);
+			put = scatter->cast;
+		}
+		is_put = copy->action == COPY_COMPARE
+			? put_replica(scatter, copy, (target + done) * size, put, step, err)
+			: put_slice(scatter, copy, (target + done) * size, put, step, err);
+		if (!is_put)
+			return false;
+		done += step;
+	}
+	return true;
+}
+
+/* A value of a gathered tensor as it is in the end.  Sums are made in float32, those of
+ * float64 weights in float64. */
+static double
+finished_value(const struct plan_tensor *target, const struct gathered *gathered, uint64_t index)
+{
+	size_t size = dtype_size(target->source_dtype);
+	double value = element_value(target->source_dtype, gathered->elements + index * size);
+
+	if (target->is_mean)
+		value = gathered->sums[index] / (double)target->copies;
+	if (target->source_dtype == DTYPE_FLOAT64)
+		return target->plus_one ? value + 1 : value;
+	return (double)(target->plus_one ? (float)value + 1.0f : (float)value);
+}
+
+/* All copies of a gathered tensor came: what it is in the end goes to the target. */
 static bool
 finish_gathered(struct scatter *scatter, size_t tensor, struct error *err)
 {
@@ -150,23 +208,22 @@ finish_gathered(struct scatter *scatter, size_t tensor, struct error *err)
 	struct gathered          *gathered = &scatter->gathered[tensor];
 	size_t                    size = dtype_size(target->dtype);
 	uint64_t                  count = target->bytes / size;
+	unsigned char            *finished = malloc(target->bytes + 1);
 	bool                      done;
 
+	if (finished == NULL)
+		return error_no_memory(err, target->bytes);
 	for (uint64_t i = 0; i < count; i++) {
-		unsigned char *element = gathered->elements + i * size;
-		double         value = element_value(target->dtype, element);
+		double value = finished_value(target, gathered, i);
 
-		if (target->is_mean)
-			value = gathered->sums[i] / (double)target->copies;
-		if (target->plus_one)
-			element_put_plus_one(target->dtype, value, element);
-		else
-			element_put(target->dtype, value, element);
+		cast_elements(DTYPE_FLOAT64, (const unsigned char *)&value, target->dtype,
+			finished + i * size, 1, &scatter->overflows[tensor]);
 	}
-	done = output_file_write(scatter->file, tensor, 0, gathered->elements, target->bytes, err);
 	free(gathered->elements);
 	free(gathered->sums);
 	*gathered = (struct gathered){ NULL, NULL };
+	done = target_write(scatter, tensor, 0, finished, target->bytes, err);
+	free(finished);
 	return done;
 }
 
@@ -182,9 +239,7 @@ put_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t target,
 
 	for (uint64_t i = 0; i < count && sums != NULL; i++)
 		sums[target + i] += element_value(dtype, bytes + i * size);
-	done = copy->action == COPY_COMPARE
-		? put_replica(scatter, copy, target * size, bytes, count, err)
-		: put_slice(scatter, copy, target * size, bytes, count, err);
+	done = put_cast(scatter, copy, target, bytes, count, err);
 	scatter->elements_done += count;
 	scatter->left[copy->tensor] -= count;
 	if (!done || scatter->left[copy->tensor] > 0
@@ -390,18 +445,20 @@ scatter_bytes(struct scatter *scatter, size_t shard, size_t storage, uint64_t by
 
 /* ---- the whole -------------------------------------------------------------------- */
 
-/* Linear biases that the model does without. */
+/* Zeros and masks. */
 static bool
-fill_zeros(struct scatter *scatter, struct error *err)
+fill_constants(struct scatter *scatter, struct error *err)
 {
 	for (size_t i = 0; i < scatter->plan->tensor_count; i++) {
 		const struct plan_tensor *tensor = &scatter->plan->tensors[i];
+		size_t                    size = dtype_size(tensor->dtype);
 
-		for (uint64_t at = 0; tensor->is_zeros && at < tensor->bytes;) {
+		for (uint64_t at = 0; tensor->fill != FILL_NOTHING && at < tensor->bytes;) {
 			uint64_t left = tensor->bytes - at;
 			size_t   step = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
 
-			if (!output_file_write(scatter->file, i, at, scatter->used, step, err))
+			plan_fill_elements(tensor, at / size, step / size, scatter->used);
+			if (!target_write(scatter, i, at, scatter->used, step, err))
 				return error_in_tensor(err, tensor->name);
 			at += step;
 		}
@@ -418,7 +475,8 @@ open_gathered(struct scatter *scatter, struct error *err)
 
 		if (!plan_is_gathered(tensor))
 			continue;
-		gathered->elements = malloc(tensor->bytes);
+		gathered->elements = malloc(tensor->bytes / dtype_size(tensor->dtype)
+			* dtype_size(tensor->source_dtype));
 		if (tensor->is_mean)
 			gathered->sums = calloc(tensor->bytes / dtype_size(tensor->dtype),
 				sizeof *gathered->sums);
@@ -434,13 +492,18 @@ open_tables(struct scatter *scatter, struct error *err)
 	const struct plan *plan = scatter->plan;
 
 	scatter->drifts = calloc(plan->tensor_count, sizeof *scatter->drifts);
+	scatter->overflows = calloc(plan->tensor_count, sizeof *scatter->overflows);
 	scatter->gathered = calloc(plan->tensor_count, sizeof *scatter->gathered);
 	scatter->left = calloc(plan->tensor_count, sizeof *scatter->left);
 	scatter->compared = calloc(plan->copy_count + 1, sizeof *scatter->compared);
 	scatter->pieces = calloc(plan->piece_count + 1, sizeof *scatter->pieces);
-	if (scatter->drifts == NULL || scatter->gathered == NULL || scatter->left == NULL
-	    || scatter->compared == NULL || scatter->pieces == NULL)
+	if (scatter->drifts == NULL || scatter->overflows == NULL || scatter->gathered == NULL
+	    || scatter->left == NULL || scatter->compared == NULL || scatter->pieces == NULL)
 		return error_no_memory(err, plan->copy_count * sizeof *scatter->compared);
+	for (size_t i = 0; i < plan->tensor_count && scatter->cast == NULL; i++)
+		if (plan->tensors[i].dtype != plan->tensors[i].source_dtype
+		    && (scatter->cast = malloc(SCATTER_CAST_BYTES)) == NULL)
+			return error_no_memory(err, SCATTER_CAST_BYTES);
 	for (size_t i = 0; i < plan->copy_count; i++) {
 		uint64_t count = strided_copy_count(&plan->copies[i].box);
 
@@ -451,7 +514,7 @@ open_tables(struct scatter *scatter, struct error *err)
 }
 
 struct scatter *
-scatter_open(const struct plan *plan, struct output_file *file, size_t panel_bytes,
+scatter_open(const struct plan *plan, const struct scatter_target *target, size_t panel_bytes,
 	struct error *err)
 {
 	struct scatter *scatter = calloc(1, sizeof *scatter);
@@ -461,11 +524,11 @@ scatter_open(const struct plan *plan, struct output_file *file, size_t panel_byt
 		return NULL;
 	}
 	scatter->plan = plan;
-	scatter->file = file;
+	scatter->target = *target;
 	scatter->panel_bytes = panel_bytes;
 	scatter->shard = SIZE_MAX;
 	if (!open_tables(scatter, err) || !open_gathered(scatter, err)
-	    || !fill_zeros(scatter, err)) {
+	    || !fill_constants(scatter, err)) {
 		scatter_close(scatter);
 		return NULL;
 	}
@@ -488,6 +551,12 @@ scatter_drift(const struct scatter *scatter, size_t tensor)
 	return &scatter->drifts[tensor];
 }
 
+const struct cast_overflow *
+scatter_overflow(const struct scatter *scatter, size_t tensor)
+{
+	return &scatter->overflows[tensor];
+}
+
 void
 scatter_close(struct scatter *scatter)
 {
@@ -503,6 +572,8 @@ scatter_close(struct scatter *scatter)
 	free(scatter->pieces);
 	free(scatter->compared);
 	free(scatter->left);
+	free(scatter->overflows);
+	free(scatter->cast);
 	free(scatter->drifts);
 	free(scatter);
 }

@@ -37,6 +37,12 @@ dtype_safetensors_name(enum dtype dtype)
 	return dtype < DTYPE_COUNT ? rows[dtype].safetensors : "unknown";
 }
 
+const char *
+dtype_storage_name(enum dtype dtype)
+{
+	return dtype < DTYPE_COUNT ? rows[dtype].storage : "unknown";
+}
+
 enum dtype
 dtype_of_storage(const char *class_name)
 {

@@ -14,6 +14,7 @@ enum dtype {
 size_t      dtype_size(enum dtype dtype);               /* bytes per element */
 const char *dtype_name(enum dtype dtype);               /* "float16" */
 const char *dtype_safetensors_name(enum dtype dtype);   /* "F16" */
+const char *dtype_storage_name(enum dtype dtype);       /* "HalfStorage" */
 /* By storage class ("HalfStorage"), torch name ("float16", "half"), safetensors name. */
 enum dtype  dtype_of_storage(const char *class_name);
 enum dtype  dtype_of_name(const char *name);

@@ -30,3 +30,4 @@ echo "status $?"
 "$MEGATRON2HF" convert optimizer -o other -q --qkv-layout 0
 echo "status $?"
 "$MEGATRON2HF" verify out
+"$MEGATRON2HF" verify out --source checkpoint

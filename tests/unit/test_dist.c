@@ -79,7 +79,8 @@ test_tops(void)
 	size_t i;
 
 	for (i = 0; i < sizeof rows / sizeof *rows; i++)
-		CHECK_TEXT(dist_names_top(rows[i].key, top, sizeof top), rows[i].top, rows[i].key);
+		CHECK_TEXT(dist_names_top(rows[i].key, top, sizeof top), rows[i].top, "%s",
+			rows[i].key);
 }
 
 /* ---- QKV that is cut anywhere --------------------------------------------------------------- */

@@ -256,7 +256,7 @@ test_help(void)
 
 		help_of_command(&help, (enum command)i);
 		check_help(&help, name);
-		for (size_t j = 0; j < OPTIONS_COUNT && i != COMMAND_NONE; j++) {
+		for (size_t j = 0; j < options_count && i != COMMAND_NONE; j++) {
 			char option[40];
 			bool belongs = (options_table[j].commands >> i & 1) != 0;
 
@@ -290,7 +290,7 @@ test_manual(void)
 	CHECK(manual != NULL && manual[0] != '\0', "man/megatron2hf.1 cannot be read");
 	if (manual == NULL)
 		return;
-	for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+	for (size_t i = 0; i < options_count; i++) {
 		const struct option_spec *spec = &options_table[i];
 		char                      entry[128], letter[16] = "";
 
@@ -304,8 +304,8 @@ test_manual(void)
 	}
 	for (const char *at = manual; (at = strstr(at, "\n.It Fl ")) != NULL; at++)
 		entries++;
-	CHECK(entries == OPTIONS_COUNT, "%zu options in the manual, %d in the table", entries,
-		OPTIONS_COUNT);
+	CHECK(entries == options_count, "%zu options in the manual, %zu in the table", entries,
+		options_count);
 	free(manual);
 }
 

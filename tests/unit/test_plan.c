@@ -2,6 +2,7 @@
 #include "small_model.h"
 
 #include "plan/plan.h"
+#include "plan/proof.h"
 
 /*
  * The worked example of QKV layouts: 4 heads of 2 dimensions on 2 tensor parallel ranks, so
@@ -129,7 +130,7 @@ test_proof(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct error err = { 0 };
 
-		CHECK(plan_covers(rows[i].boxes, rows[i].count, 12, &err) == rows[i].covers, "%s",
+		CHECK(proof_covers(rows[i].boxes, rows[i].count, 12, &err) == rows[i].covers, "%s",
 			rows[i].name);
 		CHECK((err.kind == ERROR_INTERNAL) != rows[i].covers, "%s", rows[i].name);
 	}

@@ -1,8 +1,7 @@
 #include "check.h"
 #include "small_model.h"
 
-#include "plan/element.h"
-#include "plan/scatter.h"
+#include "plan/output_files.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,7 +25,7 @@ expected_file(const struct plan *plan, const struct model *model)
 {
 	unsigned char *bytes = calloc(1, plan->file_bytes);
 
-	memcpy(bytes, plan->header.bytes, plan->header.length);
+	memcpy(bytes, plan->files->files[0].header.bytes, plan->files->files[0].header.length);
 	for (size_t i = 0; i < plan->copy_count; i++) {
 		const struct plan_copy       *copy = &plan->copies[i];
 		const struct plan_tensor     *target = &plan->tensors[copy->tensor];
@@ -74,16 +73,17 @@ test_pieces(const struct model *model, const struct plan *plan, size_t panel, si
 {
 	struct error        err = { 0 };
 	int                 fd = temporary_file();
-	struct output_file *file = output_file_open(fd, plan, &err);
-	struct scatter     *scatter = scatter_open(plan, file, panel, &err);
+	struct output_files  *files = output_files_open(&fd, plan, NULL, &err);
+	struct scatter_target target = output_files_target(files);
+	struct scatter       *scatter = scatter_open(plan, &target, panel, &err);
 	unsigned char      *expected = expected_file(plan, model);
 	unsigned char      *found = calloc(1, plan->file_bytes);
 	size_t              drifted = 0;
 	bool                done = feed_all(scatter, model, piece, off, &err);
 
 	CHECK(done, "panel %zu, piece %zu: %s", panel, piece, err.text);
-	output_file_end(file);
-	CHECK(output_file_read_back(file, &err), "panel %zu, piece %zu: %s", panel, piece, err.text);
+	output_files_end(files);
+	CHECK(output_files_read_back(files, &err), "panel %zu, piece %zu: %s", panel, piece, err.text);
 	CHECK(pread(fd, found, plan->file_bytes, 0) == (ssize_t)plan->file_bytes
 		&& memcmp(found, expected, plan->file_bytes) == 0, "panel %zu, piece %zu", panel,
 		piece);
@@ -94,7 +94,7 @@ test_pieces(const struct model *model, const struct plan *plan, size_t panel, si
 	free(found);
 	free(expected);
 	scatter_close(scatter);
-	output_file_close(file);
+	output_files_close(files);
 	close(fd);
 }
 
@@ -104,19 +104,20 @@ test_lying_disk(const struct model *model, const struct plan *plan)
 {
 	struct error        err = { 0 };
 	int                 fd = temporary_file();
-	struct output_file *file = output_file_open(fd, plan, &err);
-	struct scatter     *scatter = scatter_open(plan, file, SCATTER_PANEL_BYTES, &err);
+	struct output_files  *files = output_files_open(&fd, plan, NULL, &err);
+	struct scatter_target target = output_files_target(files);
+	struct scatter       *scatter = scatter_open(plan, &target, SCATTER_PANEL_BYTES, &err);
 	unsigned char       byte;
 
 	CHECK(feed_all(scatter, model, 1000, 0, &err), "%s", err.text);
-	output_file_end(file);
+	output_files_end(files);
 	CHECK(pread(fd, &byte, 1, (off_t)plan->file_bytes - 100) == 1, "read");
 	byte ^= 1;
 	CHECK(pwrite(fd, &byte, 1, (off_t)plan->file_bytes - 100) == 1, "write");
-	CHECK(!output_file_read_back(file, &err), "a flipped bit is noticed");
+	CHECK(!output_files_read_back(files, &err), "a flipped bit is noticed");
 	CHECK_TEXT(err.slug, "readback", "slug");
 	scatter_close(scatter);
-	output_file_close(file);
+	output_files_close(files);
 	close(fd);
 }
 
@@ -126,14 +127,15 @@ test_missing_rank(const struct plan *plan)
 {
 	struct error        err = { 0 };
 	int                 fd = temporary_file();
-	struct output_file *file = output_file_open(fd, plan, &err);
-	struct scatter     *scatter = scatter_open(plan, file, SCATTER_PANEL_BYTES, &err);
+	struct output_files  *files = output_files_open(&fd, plan, NULL, &err);
+	struct scatter_target target = output_files_target(files);
+	struct scatter       *scatter = scatter_open(plan, &target, SCATTER_PANEL_BYTES, &err);
 
 	CHECK(!scatter_finish(scatter, &err) && err.kind == ERROR_INTERNAL, "incomplete");
-	output_file_end(file);
-	CHECK(!output_file_read_back(file, &err) && err.kind == ERROR_INTERNAL, "incomplete");
+	output_files_end(files);
+	CHECK(!output_files_read_back(files, &err) && err.kind == ERROR_INTERNAL, "incomplete");
 	scatter_close(scatter);
-	output_file_close(file);
+	output_files_close(files);
 	close(fd);
 }
 
@@ -160,7 +162,8 @@ test_finish(bool mean, bool less_one, bool lacks_bias)
 	struct error               err = { 0 };
 	struct plan_options        options = { .mean_of_replicas = mean };
 	struct plan               *plan;
-	struct output_file        *file;
+	struct output_files       *files;
+	struct scatter_target      target;
 	struct scatter            *scatter;
 	const struct plan_tensor  *norm, *bias, *positions;
 	float                      found[3], expected = mean ? 0.5f : 0;
@@ -177,8 +180,9 @@ test_finish(bool mean, bool less_one, bool lacks_bias)
 	if (plan == NULL)
 		return;
 	CHECK(plan->zero_count == lacks_bias, "%zu tensors of zeros", plan->zero_count);
-	file = output_file_open(fd, plan, &err);
-	scatter = scatter_open(plan, file, SCATTER_PANEL_BYTES, &err);
+	files = output_files_open(&fd, plan, NULL, &err);
+	target = output_files_target(files);
+	scatter = scatter_open(plan, &target, SCATTER_PANEL_BYTES, &err);
 	for (size_t rank = RANKS; rank-- > 0;) {
 		for (size_t i = 0; i < model.count; i++) {
 			const struct model_parameter *parameter = &model.parameters[i];
@@ -198,8 +202,8 @@ test_finish(bool mean, bool less_one, bool lacks_bias)
 		}
 	}
 	CHECK(scatter_finish(scatter, &err), "%s", err.text);
-	output_file_end(file);
-	CHECK(output_file_read_back(file, &err), "%s", err.text);
+	output_files_end(files);
+	CHECK(output_files_read_back(files, &err), "%s", err.text);
 	norm = find_tensor(plan, "transformer.h.0.ln_1.weight");
 	bias = find_tensor(plan, "transformer.h.0.mlp.c_proj.bias");
 	positions = find_tensor(plan, "transformer.wpe.weight");
@@ -219,7 +223,7 @@ test_finish(bool mean, bool less_one, bool lacks_bias)
 	CHECK(drifted == plan->replica_count, "%zu of %zu replicas drifted", drifted,
 		plan->replica_count);
 	scatter_close(scatter);
-	output_file_close(file);
+	output_files_close(files);
 	plan_close(plan);
 	free_model(&model);
 	close(fd);

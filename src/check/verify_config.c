@@ -1,0 +1,101 @@
+#include "check/verify_config.h"
+
+#include "container/input_file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME         "config.json"
+#define CONFIG_BYTES ((uint64_t)1 << 20)
+
+bool
+verify_config_read(const char *directory, struct gpt2_config *config, char activation[64])
+{
+	struct error       ignored = { 0 };
+	struct text        path = { 0 };
+	struct input_file *file;
+	char              *bytes = NULL;
+	bool               done = false;
+
+	text_add(&path, "%s/" NAME, directory);
+	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
+	if (file != NULL && file->size <= CONFIG_BYTES)
+		bytes = malloc((size_t)file->size + 1);
+	if (bytes != NULL)
+		done = input_file_read(file, 0, bytes, (size_t)file->size, &ignored)
+			&& config_read(bytes, (size_t)file->size, config, activation, &ignored);
+	free(bytes);
+	input_file_close(file);
+	text_free(&path);
+	return done;
+}
+
+/* Did the checkpoint tell, or was it only assumed? */
+static bool
+is_told(const struct decision_log *log, const char *key)
+{
+	for (size_t i = 0; i < log->decision_count; i++)
+		if (strcmp(log->decisions[i].key, key) == 0)
+			return strcmp(log->decisions[i].source, "default") != 0;
+	return false;
+}
+
+static void
+report(struct verify_run *run, const char *key, const char *found, const char *expected)
+{
+	if (is_told(run->log, key))
+		verify_run_report(run, ERROR_MISMATCH, "vsource", NAME, NULL,
+			"%s is %s, the checkpoint makes it %s", key, found, expected);
+	else
+		decision_log_note(run->log, NOTE_WARNING, "config-doubtful", NAME
+			": %s is %s, where %s was expected; the checkpoint does not tell", key, found,
+			expected);
+}
+
+static void
+compare_sizes(struct verify_run *run, const struct arguments *arguments,
+	const struct gpt2_config *config)
+{
+	const struct {
+		const char *key;
+		uint64_t    found, expected;
+	} rows[] = {
+		{ "n_layer", config->sizes.n_layer, arguments->layers },
+		{ "n_embd", config->sizes.n_embd, arguments->hidden },
+		{ "n_head", config->n_head, arguments->heads },
+		{ "n_inner", config->sizes.n_inner, arguments->ffn },
+		{ "n_positions", config->sizes.n_positions, arguments->positions },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char found[TEXT_NUMBER_SIZE], expected[TEXT_NUMBER_SIZE];
+
+		if (rows[i].found == rows[i].expected)
+			continue;
+		text_format(found, sizeof found, "%" PRIu64, rows[i].found);
+		text_format(expected, sizeof expected, "%" PRIu64, rows[i].expected);
+		report(run, rows[i].key, found, expected);
+	}
+}
+
+void
+verify_config_compare(struct verify_run *run, const struct arguments *arguments,
+	const struct gpt2_config *config)
+{
+	enum activation activation;
+	char            found[TEXT_NUMBER_SIZE], expected[TEXT_NUMBER_SIZE];
+
+	compare_sizes(run, arguments, config);
+	if (!arguments_find_activation(config->activation_function, &activation)
+	    || activation != arguments->activation)
+		report(run, "activation_function", config->activation_function,
+			arguments_activation_name(arguments->activation));
+	if (config->layer_norm_epsilon < arguments->layernorm_epsilon
+	    || config->layer_norm_epsilon > arguments->layernorm_epsilon)
+		report(run, "layer_norm_epsilon", text_double(found, config->layer_norm_epsilon),
+			text_double(expected, arguments->layernorm_epsilon));
+	if (config->tie_word_embeddings == arguments->is_untied)
+		report(run, "tie_word_embeddings", config->tie_word_embeddings ? "true" : "false",
+			arguments->is_untied ? "false" : "true");
+}

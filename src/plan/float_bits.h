@@ -1,0 +1,181 @@
+#ifndef PLAN_FLOAT_BITS_H
+#define PLAN_FLOAT_BITS_H
+
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * The element types of weights, bit by bit, from the sign down (IEEE 754-2019, 3.4; bfloat16
+ * is the upper half of a float32):
+ *
+ *                 sign   exponent   fraction     bias
+ *     float16       1        5         10          15
+ *     bfloat16      1        8          7         127
+ *     float32       1        8         23         127
+ *     float64       1       11         52        1023
+ *
+ * Exponent 0: fraction x 2^(1 - bias), with no leading 1.  Exponent all ones: infinity when
+ * the fraction is 0, else NaN, of which the fraction's top bit set is a quiet one.
+ *
+ * Every step from one type to the next; what passes through float32 is in cast.c.  To nearest
+ * even.  NaN: sign and the upper bits of the fraction stay, and it is made quiet.  No branches
+ * where a loop over it is to become vector code, and signed comparisons, since SSE2 has no
+ * others.
+ */
+
+static inline float
+float_bits_to_float(uint32_t bits)
+{
+	float value;
+
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+static inline uint32_t
+float_bits_of_float(float value)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof bits);
+	return bits;
+}
+
+static inline double
+float_bits_to_double(uint64_t bits)
+{
+	double value;
+
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+static inline uint64_t
+float_bits_of_double(double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof bits);
+	return bits;
+}
+
+/* By masks: gcc would leave the arithmetic of the other case in a branch, and the loop with it. */
+static inline int32_t
+float_bits_choose(int condition, int32_t chosen, int32_t otherwise)
+{
+	int32_t mask = -condition;
+
+	return (chosen & mask) | (otherwise & ~mask);
+}
+
+/* ---- float16 and bfloat16 to float32: exact --------------------------------------- */
+
+static inline uint32_t
+float_bits_half_to_single(uint16_t half)
+{
+	int32_t size = (half & 0x7fff) << 13, result = size + ((127 - 15) << 23);
+	/* 2^-14 x (1 + fraction) less 2^-14; a float32 has room for that. */
+	int32_t small = (int32_t)float_bits_of_float(
+		float_bits_to_float((uint32_t)(size + (113 << 23))) - 0x1p-14f);
+	int32_t quiet = (size > 0x1f << 23) << 22;
+
+	result = float_bits_choose(size < 1 << 23, small, result);
+	result = float_bits_choose(size < 0x1f << 23, result, size | 0xff << 23 | quiet);
+	return (uint32_t)(half & 0x8000) << 16 | (uint32_t)result;
+}
+
+static inline uint32_t
+float_bits_bfloat_to_single(uint16_t bfloat)
+{
+	uint32_t quiet = (bfloat & 0x7fff) > 0x7f80 ? 1u << 22 : 0;
+
+	return (uint32_t)bfloat << 16 | quiet;
+}
+
+/* ---- float32 to float16 and bfloat16 ---------------------------------------------- */
+
+static inline uint16_t
+float_bits_single_to_half(uint32_t single)
+{
+	int32_t size = (int32_t)(single & 0x7fffffff);
+	/* A carry out of the fraction goes where it should: into the exponent. */
+	int32_t result = (size - ((127 - 15) << 23) + 0xfff + (size >> 13 & 1)) >> 13;
+	/* Below 2^-14: beside 0.5 a float32 has steps of 2^-24, the steps of these halves, so
+	 * that the sum is rounded as it should be. */
+	int32_t small = (int32_t)float_bits_of_float(
+		float_bits_to_float((uint32_t)size) + 0.5f) - (126 << 23);
+
+	result = float_bits_choose(size < 113 << 23, small, result);
+	/* From half way between 65504 and the 65536 that would follow. */
+	result = float_bits_choose(size >= 0x477ff000, 0x7c00, result);
+	result = float_bits_choose(size > 0xff << 23, 0x7e00 | (size >> 13 & 0x3ff), result);
+	return (uint16_t)((single >> 16 & 0x8000) | (uint32_t)result);
+}
+
+static inline uint16_t
+float_bits_single_to_bfloat(uint32_t single)
+{
+	int32_t  size = (int32_t)(single & 0x7fffffff);
+	uint32_t rounded = (single + 0x7fff + (single >> 16 & 1)) >> 16;
+
+	return (uint16_t)(size > 0xff << 23 ? (single >> 16 | 1u << 6) : rounded);
+}
+
+/* ---- float64 ---------------------------------------------------------------------- */
+
+/* NaN apart, here and below, because not every processor keeps its fraction. */
+static inline uint64_t
+float_bits_single_to_double(uint32_t single)
+{
+	uint64_t sign = (uint64_t)(single >> 31) << 63, fraction = single & 0x7fffff;
+
+	if ((single & 0x7fffffff) > 0xffu << 23)
+		return sign | UINT64_C(0xfff) << 51 | fraction << 29;
+	return float_bits_of_double((double)float_bits_to_float(single));
+}
+
+static inline uint32_t
+float_bits_nan_to_single(uint64_t nan)
+{
+	return (uint32_t)(nan >> 63) << 31 | 0x1ffu << 22 | (uint32_t)(nan >> 29 & 0x7fffff);
+}
+
+static inline uint32_t
+float_bits_double_to_single(uint64_t bits)
+{
+	if ((bits & INT64_MAX) > UINT64_C(0x7ff) << 52)
+		return float_bits_nan_to_single(bits);
+	return float_bits_of_float((float)float_bits_to_double(bits));
+}
+
+/*
+ * The step before float16 and bfloat16: rounded "to odd", that is cut off, with the last bit
+ * set where anything was lost.  Rounded to nearest from that, a value comes out as if it had
+ * been rounded once, because float32 has at least two bits more than either, its subnormals
+ * too (S. Boldo, G. Melquiond: Emulation of FMA and Correctly Rounded Sums, 2008).
+ */
+static inline uint32_t
+float_bits_double_to_odd_single(uint64_t bits)
+{
+	uint32_t sign = (uint32_t)(bits >> 63) << 31;
+	uint64_t size = bits & INT64_MAX, fraction = size & ((UINT64_C(1) << 52) - 1), kept;
+	unsigned exponent = (unsigned)(size >> 52), lost = 29;
+
+	if (size > UINT64_C(0x7ff) << 52)
+		return float_bits_nan_to_single(bits);
+	if (exponent >= 1023 + 128)             /* beyond float32 and what comes after it */
+		return sign | 0xffu << 23;
+	if (exponent > 1023 - 127) {
+		kept = size - ((UINT64_C(1023) - 127) << 52);
+	} else {
+		/* Subnormal as a float32: the leading 1 is written out. */
+		lost += 1023 - 126 - exponent;
+		kept = fraction | UINT64_C(1) << 52;
+	}
+	if (lost > 53)                          /* 0, or far below half of the smallest */
+		return sign;
+	return sign | (uint32_t)(kept >> lost)
+		| ((kept & ((UINT64_C(1) << lost) - 1)) != 0);
+}
+
+#endif

@@ -1,0 +1,400 @@
+#include "plan/output_files.h"
+
+#include "base/signals.h"
+#include "container/crc32.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES      ((size_t)1 << 20)
+/* Larger writes make Linux take larger pages for its cache, which take longer to come by. */
+#define WRITE_BYTES      ((size_t)1 << 20)
+#define WRITEBACK_BYTES  ((uint64_t)16 << 20)
+
+/* A tensor while it is written. */
+struct written {
+	uint64_t bytes;
+	uint32_t crc;           /* of the tensor, once all its bytes are there */
+	struct element_specials specials;
+	char     sha256[DIGEST_HEX_SIZE];
+};
+
+/* A file. */
+struct output_part {
+	int      fd;
+	size_t   left;          /* tensors that are not complete */
+	char     sha256[DIGEST_HEX_SIZE];
+};
+
+struct output_files {
+	const struct plan  *plan;
+	struct output_files_options options;
+	struct output_part *parts;      /* by file */
+	struct written     *written;    /* by tensor */
+	unsigned char      *block;      /* of the reader */
+	struct digest      *digest, *tensor_digest;     /* of the file, the tensor at hand */
+	uint64_t            read_back;
+	bool                ended;
+	pthread_mutex_t     lock;       /* of written[].bytes, read_back and ended */
+	pthread_cond_t      changed;    /* a tensor is complete, or `ended` */
+};
+
+static bool
+write_at(int fd, uint64_t offset, const void *bytes, size_t count, struct error *err)
+{
+	const unsigned char *at = bytes;
+
+	while (count > 0) {
+		size_t  step = count < WRITE_BYTES ? count : WRITE_BYTES;
+		ssize_t wrote = pwrite(fd, at, step, (off_t)offset);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return error_os(err, ERROR_NO_OUTPUT, "enospc", "cannot write");
+		at += wrote;
+		offset += (uint64_t)wrote;
+		count -= (size_t)wrote;
+	}
+	return true;
+}
+
+static bool
+read_at(int fd, uint64_t offset, void *to, size_t count, struct error *err)
+{
+	unsigned char *at = to;
+
+	while (count > 0) {
+		ssize_t got = pread(fd, at, count, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+		if (got == 0)
+			return error_set(err, ERROR_NO_OUTPUT, "readback",
+				"the file became shorter than what was written");
+		at += got;
+		offset += (uint64_t)got;
+		count -= (size_t)got;
+	}
+	return true;
+}
+
+/* ---- what stands around the tensors ------------------------------------------------ */
+
+static const struct stored_file *
+file_of(const struct output_files *files, size_t tensor)
+{
+	return &files->plan->files->files[files->plan->tensors[tensor].file];
+}
+
+/* The bytes in front of a tensor that is complete. */
+static bool
+make_front(const struct output_files *files, size_t tensor, struct text *to, struct error *err)
+{
+	weight_files_add_front(file_of(files, tensor), files->plan->tensors[tensor].position,
+		files->written[tensor].crc, to);
+	return !to->failed || error_no_memory(err, to->length);
+}
+
+/* The bytes behind the last tensor, once all of the file's are complete. */
+static bool
+make_tail(const struct output_files *files, size_t file, struct text *to, struct error *err)
+{
+	const struct stored_file *facts = &files->plan->files->files[file];
+	uint32_t                 *crcs = calloc(facts->count + 1, sizeof *crcs);
+
+	if (crcs == NULL)
+		return error_no_memory(err, facts->count * sizeof *crcs);
+	for (size_t i = 0; i < facts->count; i++)
+		crcs[i] = files->written[facts->first + i].crc;
+	weight_files_add_tail(facts, crcs, to);
+	free(crcs);
+	return !to->failed || error_no_memory(err, to->length);
+}
+
+/* A tensor is complete: what was waiting for its CRC-32 is written. */
+static bool
+write_around(struct output_files *files, size_t tensor, struct error *err)
+{
+	const struct plan_tensor *target = &files->plan->tensors[tensor];
+	struct output_part       *part = &files->parts[target->file];
+	struct text               front = { 0 }, tail = { 0 };
+	bool                      done;
+
+	done = make_front(files, tensor, &front, err)
+		&& write_at(part->fd, target->offset - front.length, front.bytes, front.length, err);
+	if (done && --part->left == 0)
+		done = make_tail(files, target->file, &tail, err)
+			&& write_at(part->fd, file_of(files, tensor)->bytes - tail.length, tail.bytes,
+				tail.length, err);
+	text_free(&front);
+	text_free(&tail);
+	return done;
+}
+
+/* ---- writing ---------------------------------------------------------------------- */
+
+static bool
+open_tables(struct output_files *files, const int *fds, struct error *err)
+{
+	const struct plan *plan = files->plan;
+
+	files->parts = calloc(plan->files->file_count + 1, sizeof *files->parts);
+	files->written = calloc(plan->tensor_count + 1, sizeof *files->written);
+	files->block = malloc(BLOCK_BYTES);
+	if (files->parts == NULL || files->written == NULL || files->block == NULL)
+		return error_no_memory(err, BLOCK_BYTES);
+	for (size_t i = 0; i < plan->files->file_count; i++)
+		files->parts[i] = (struct output_part){ .fd = fds[i],
+			.left = plan->files->files[i].count };
+	for (size_t i = 0; i < plan->tensor_count; i++)
+		files->written[i].crc = crc32_of_zeros(plan->tensors[i].bytes);
+	return true;
+}
+
+struct output_files *
+output_files_open(const int *fds, const struct plan *plan,
+	const struct output_files_options *options, struct error *err)
+{
+	struct output_files *files = calloc(1, sizeof *files);
+
+	if (files == NULL) {
+		error_no_memory(err, sizeof *files);
+		return NULL;
+	}
+	pthread_mutex_init(&files->lock, NULL);
+	pthread_cond_init(&files->changed, NULL);
+	files->plan = plan;
+	if (options != NULL)
+		files->options = *options;
+	if (!open_tables(files, fds, err)) {
+		output_files_close(files);
+		return NULL;
+	}
+	return files;
+}
+
+static bool
+write_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *bytes,
+	size_t count, struct error *err)
+{
+	struct output_files      *files = context;
+	const struct plan_tensor *target = &files->plan->tensors[tensor];
+	struct written           *written = &files->written[tensor];
+	bool                      complete = written->bytes + count == target->bytes;
+
+	if (!write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err))
+		return false;
+	written->crc ^= crc32_piece(crc32_of(0, bytes, count), count,
+		target->bytes - offset - count);
+	if (!target->is_repeat)
+		element_count_specials(&written->specials, target->dtype, bytes,
+			count / dtype_size(target->dtype));
+	if (complete && !write_around(files, tensor, err))
+		return false;
+	pthread_mutex_lock(&files->lock);
+	written->bytes += count;
+	if (complete)
+		pthread_cond_signal(&files->changed);
+	pthread_mutex_unlock(&files->lock);
+	return true;
+}
+
+static bool
+place_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *bytes,
+	size_t count, struct error *err)
+{
+	const struct output_files *files = context;
+	const struct plan_tensor  *target = &files->plan->tensors[tensor];
+
+	return write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err);
+}
+
+static bool
+read_piece(void *context, size_t tensor, uint64_t offset, unsigned char *to, size_t count,
+	struct error *err)
+{
+	const struct output_files *files = context;
+	const struct plan_tensor  *target = &files->plan->tensors[tensor];
+
+	return read_at(files->parts[target->file].fd, target->offset + offset, to, count, err);
+}
+
+struct scatter_target
+output_files_target(struct output_files *files)
+{
+	return (struct scatter_target){ files, write_piece, place_piece, read_piece };
+}
+
+void
+output_files_end(struct output_files *files)
+{
+	pthread_mutex_lock(&files->lock);
+	files->ended = true;
+	pthread_cond_signal(&files->changed);
+	pthread_mutex_unlock(&files->lock);
+}
+
+/* ---- reading back ----------------------------------------------------------------- */
+
+static bool
+wait_for_tensor(struct output_files *files, size_t tensor, struct error *err)
+{
+	const struct plan_tensor *target = &files->plan->tensors[tensor];
+	bool                      complete;
+
+	pthread_mutex_lock(&files->lock);
+	while (files->written[tensor].bytes != target->bytes && !files->ended)
+		pthread_cond_wait(&files->changed, &files->lock);
+	complete = files->written[tensor].bytes == target->bytes;
+	pthread_mutex_unlock(&files->lock);
+	return complete || error_set(err, ERROR_INTERNAL, "incomplete", "not all of it was written");
+}
+
+/* The kernel begins to write out what is behind the reader, so that the last fsync finds
+ * little to do.  Only advice: faults show up in fsync. */
+static void
+start_writeback(int fd, uint64_t before, uint64_t now)
+{
+	uint64_t from = before / WRITEBACK_BYTES * WRITEBACK_BYTES;
+	uint64_t to = now / WRITEBACK_BYTES * WRITEBACK_BYTES;
+
+	if (to > from)
+		sync_file_range(fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
+}
+
+/* Adds [offset, offset + bytes) of a file to its digest, and to the tensor's where there is
+ * one; compares its CRC-32. */
+static bool
+digest_range(struct output_files *files, int fd, uint64_t offset, uint64_t bytes,
+	uint32_t expected, struct error *err)
+{
+	uint32_t crc = 0;
+
+	while (bytes > 0) {
+		size_t step = bytes < BLOCK_BYTES ? (size_t)bytes : BLOCK_BYTES;
+
+		if (!signals_go_on(err) || !read_at(fd, offset, files->block, step, err))
+			return false;
+		digest_add(files->digest, files->block, step);
+		if (files->tensor_digest != NULL)
+			digest_add(files->tensor_digest, files->block, step);
+		crc = crc32_of(crc, files->block, step);
+		start_writeback(fd, offset, offset + step);
+		offset += step;
+		bytes -= step;
+		pthread_mutex_lock(&files->lock);
+		files->read_back += step;
+		pthread_mutex_unlock(&files->lock);
+	}
+	return crc == expected || error_set(err, ERROR_NO_OUTPUT, "readback",
+		"what was read back is not what was written (CRC-32 expected %08x, found %08x)",
+		expected, crc);
+}
+
+static bool
+digest_tensor(struct output_files *files, size_t tensor, struct error *err)
+{
+	const struct plan_tensor *target = &files->plan->tensors[tensor];
+	int                       fd = files->parts[target->file].fd;
+	struct text               front = { 0 };
+	bool                      done;
+
+	done = wait_for_tensor(files, tensor, err) && make_front(files, tensor, &front, err)
+		&& digest_range(files, fd, target->offset - front.length, front.length,
+			crc32_of(0, front.bytes, front.length), err);
+	if (done && files->options.digests_tensors) {
+		files->tensor_digest = digest_open(DIGEST_SHA256);
+		done = files->tensor_digest != NULL || error_no_memory(err, 0);
+	}
+	done = done && digest_range(files, fd, target->offset, target->bytes,
+		files->written[tensor].crc, err);
+	if (done && files->tensor_digest != NULL)
+		digest_hex(files->tensor_digest, files->written[tensor].sha256);
+	digest_close(files->tensor_digest);
+	files->tensor_digest = NULL;
+	text_free(&front);
+	return done || error_in_tensor(err, target->name);
+}
+
+static bool
+digest_file(struct output_files *files, size_t file, struct error *err)
+{
+	const struct stored_file *facts = &files->plan->files->files[file];
+	struct text               tail = { 0 };
+	bool                      done = true;
+
+	if ((files->digest = digest_open(DIGEST_SHA256)) == NULL)
+		return error_no_memory(err, 0);
+	for (size_t i = 0; i < facts->count && done; i++)
+		done = digest_tensor(files, facts->first + i, err);
+	done = done && make_tail(files, file, &tail, err)
+		&& digest_range(files, files->parts[file].fd, facts->bytes - tail.length, tail.length,
+			crc32_of(0, tail.bytes, tail.length), err);
+	if (done)
+		digest_hex(files->digest, files->parts[file].sha256);
+	digest_close(files->digest);
+	files->digest = NULL;
+	text_free(&tail);
+	return done || error_in_file(err, facts->name);
+}
+
+bool
+output_files_read_back(void *context, struct error *err)
+{
+	struct output_files *files = context;
+
+	for (size_t i = 0; i < files->plan->files->file_count; i++)
+		if (!digest_file(files, i, err))
+			return false;
+	return true;
+}
+
+uint64_t
+output_files_progress(struct output_files *files)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&files->lock);
+	bytes = files->read_back;
+	pthread_mutex_unlock(&files->lock);
+	return bytes;
+}
+
+const char *
+output_files_sha256(const struct output_files *files, size_t file)
+{
+	return files->parts[file].sha256;
+}
+
+const char *
+output_files_tensor_sha256(const struct output_files *files, size_t tensor)
+{
+	return files->written[tensor].sha256;
+}
+
+const struct element_specials *
+output_files_specials(const struct output_files *files, size_t tensor)
+{
+	return &files->written[tensor].specials;
+}
+
+void
+output_files_close(struct output_files *files)
+{
+	if (files == NULL)
+		return;
+	pthread_mutex_destroy(&files->lock);
+	pthread_cond_destroy(&files->changed);
+	digest_close(files->digest);
+	free(files->block);
+	free(files->written);
+	free(files->parts);
+	free(files);
+}
