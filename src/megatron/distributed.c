@@ -134,7 +134,7 @@ open_input(struct shards *shards, int directory, const char *shown, const char *
 
 /* The files that hold weights, or what tells of them: each once, sorted. */
 static size_t
-list_files(const struct distribution *distribution, const char **files)
+list_files(const struct distribution *distribution, bool has_common, const char **files)
 {
 	const struct dist_metadata *metadata = &distribution->metadata;
 	size_t                      count = 0, index, chunk, kept = 0;
@@ -145,7 +145,7 @@ list_files(const struct distribution *distribution, const char **files)
 		for (chunk = 0; chunk < tensor->chunk_count; chunk++)
 			files[count++] = tensor->chunks[chunk].item.file;
 	}
-	for (index = 0; index < metadata->object_count; index++)
+	for (index = 0; index < metadata->object_count && !has_common; index++)
 		if (text_has_prefix(metadata->objects[index].key, "common_state/")
 		    || bsearch(&metadata->objects[index].key, words, WORD_COUNT, sizeof *words,
 			by_text) != NULL)
@@ -410,7 +410,7 @@ distributed_open(struct shards *shards, int directory, const char *shown,
 	room = distribution->piece_count + distribution->metadata.object_count + 1;
 	if ((files = arena_take(&shards->arena, room, sizeof *files)) == NULL)
 		return error_no_memory(err, room * sizeof *files);
-	file_count = list_files(distribution, files);
+	file_count = list_files(distribution, has_common, files);
 	distribution->file_count = file_count;
 	return open_inputs(shards, directory, shown, has_common, files, file_count, err)
 	    && add_items(shards, has_common, files, file_count, err);
