@@ -13,6 +13,7 @@
 #include "convert/provenance.h"
 #include "convert/tar_stream.h"
 #include "convert/tokenizer_source.h"
+#include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
@@ -151,7 +152,8 @@ check_no_copies(struct conversion *conversion, struct error *err)
 	for (size_t i = 0; i < conversion->shards->input_count; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(conversion->executed.input_sha256[i],
-				conversion->executed.input_sha256[j]) != 0)
+				conversion->executed.input_sha256[j]) != 0
+			    || distributed_may_repeat(conversion->shards, i))
 				continue;
 			error_set(err, ERROR_CORRUPT, "dupshard",
 				"byte for byte the same as %s: a copy in the place of a shard",
