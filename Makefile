@@ -28,6 +28,8 @@ endif
 NEEDED  = zip.h=libzip-dev zlib.h=zlib1g-dev libdeflate.h=libdeflate-dev \
   cjson/cJSON.h=libcjson-dev openssl/evp.h=libssl-dev
 
+SCHEMAS  = man/megatron2hf.schema.json man/conversion.schema.json
+
 LIB     := $(BUILD)/libmegatron2hf.a
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard src/*/*.c))))
 CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cli/*.c)))
@@ -101,9 +103,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/megatron2hf $(DESTDIR)$(PREFIX)/bin
 	install -m 644 man/megatron2hf.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/megatron2hf
+	install -m 644 $(SCHEMAS) $(DESTDIR)$(PREFIX)/share/megatron2hf
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/megatron2hf $(DESTDIR)$(PREFIX)/share/man/man1/megatron2hf.1
+	rm -f $(SCHEMAS:man/%=$(DESTDIR)$(PREFIX)/share/megatron2hf/%)
+	@rmdir $(DESTDIR)$(PREFIX)/share/megatron2hf 2>/dev/null || :
 
 clean:
 	rm -rf $(BUILD)

@@ -62,7 +62,7 @@ find_command(const char *name, struct error *err)
 	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
-		error_hint(err, "the commands are convert, inspect, verify, diff and help");
+		error_hint(err, "the commands are convert, inspect, verify, diff, sign and help");
 	return COMMAND_NONE;
 }
 
@@ -254,6 +254,8 @@ check_operands(const struct parser *parser, struct error *err)
 	else if (options->command == COMMAND_CONVERT && options->output == NULL)
 		error_set(err, ERROR_USAGE, "usage",
 			"convert needs --output DIR, the directory to create");
+	else if (options->command == COMMAND_SIGN && options->key == NULL)
+		error_set(err, ERROR_USAGE, "usage", "sign needs --key FILE, the private key");
 	else
 		return true;
 	return error_hint(err, "usage: megatron2hf %s %s", spec->name, spec->usage);
@@ -293,6 +295,27 @@ check_source_date(struct options *options, struct error *err)
 	return options_take_source_date(options, "SOURCE_DATE_EPOCH", date, err);
 }
 
+/* A signature by whomever would prove nothing, and a key alone verifies nothing. */
+static bool
+check_signature(const struct options *options, struct error *err)
+{
+	bool has_signer = options->key != NULL || options->ca != NULL;
+
+	if (options->command != COMMAND_VERIFY)
+		return true;
+	if (options->signature == NULL && has_signer)
+		error_set(err, ERROR_USAGE, "usage", "--%s needs --signature FILE, what to verify",
+			options->key != NULL ? "key" : "ca");
+	else if (options->signature != NULL && !has_signer)
+		error_set(err, ERROR_USAGE, "usage",
+			"--signature needs --key FILE or --ca FILE, whom to trust");
+	else if (options->key != NULL && options->ca != NULL)
+		error_set(err, ERROR_USAGE, "usage", "either --key or --ca, not both");
+	else
+		return true;
+	return error_hint(err, "megatron2hf help verify describes them");
+}
+
 static bool
 check_environment(struct options *options, struct error *err)
 {
@@ -323,5 +346,6 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 		return error_hint(err, "megatron2hf help lists the commands");
 	}
 	return check_used(&parser, err) && check_operands(&parser, err) &&
-		check_stream(options, err) && check_environment(options, err);
+		check_stream(options, err) && check_signature(options, err)
+		&& check_environment(options, err);
 }

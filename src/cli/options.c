@@ -12,6 +12,7 @@
 #define FOR_INSPECT (1u << COMMAND_INSPECT)
 #define FOR_DIFF    (1u << COMMAND_DIFF)
 #define FOR_VERIFY  (1u << COMMAND_VERIFY)
+#define FOR_SIGN    (1u << COMMAND_SIGN)
 #define FOR_MODEL   (FOR_CONVERT | FOR_INSPECT | FOR_VERIFY)
 #define FOR_ALL     (~0u)
 
@@ -32,6 +33,10 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 		"diff", "A B", "compare weights tensor by tensor", "A B",
 		"Compare the weights of A and B, each a Hugging Face directory or a weight file\n"
 		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n" },
+	[COMMAND_SIGN] = {
+		"sign", "DIR --key FILE", "sign a directory (OpenSSF Model Signing)", "DIR",
+		"Sign every file of DIR with an ECDSA key, in the form of OpenSSF Model Signing\n"
+		"v1.0, into DIR/model.sig.  Sign last: what is added later is not signed.\n" },
 	[COMMAND_HELP] = {
 		"help", "[COMMAND]", "describe a command", "",
 		"Describe COMMAND, or list the commands.\n" },
@@ -40,15 +45,16 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
-	set_model_card, set_license, set_stream, set_staging, set_provenance,
-	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_json, set_quiet, set_verbose,
-	set_progress, set_color, set_threads, set_help, set_version;
+	set_model_card, set_license, set_stream, set_staging, set_provenance, set_strict,
+	set_key, set_certificate, set_signature, set_ca, set_tensors, set_arguments, set_source,
+	set_tolerance, set_report, set_json, set_quiet, set_verbose, set_progress, set_color,
+	set_threads, set_help, set_version;
 
 const struct option_spec options_table[] = {
-	{ 'o', "output", "DIR", FOR_CONVERT,
-		"directory to create", set_output },
-	{ 'f', "force", NULL, FOR_CONVERT,
-		"replace DIR if it exists, in one step", set_force },
+	{ 'o', "output", "PATH", FOR_CONVERT | FOR_SIGN,
+		"directory or signature to create", set_output },
+	{ 'f', "force", NULL, FOR_CONVERT | FOR_SIGN,
+		"replace it if it exists, in one step", set_force },
 	{ 'n', "dry-run", NULL, FOR_CONVERT,
 		"print the plan, write nothing", set_dry_run },
 	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
@@ -66,7 +72,7 @@ const struct option_spec options_table[] = {
 	{ '\0', "tensor-sha256", NULL, FOR_CONVERT,
 		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
-		"tokenizer files: auto or none", set_tokenizer },
+		"tokenizer files: auto, none or a folder", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
 	{ '\0', "model-card", "FILE", FOR_CONVERT,
@@ -81,6 +87,14 @@ const struct option_spec options_table[] = {
 		"say in FILE what was made of what (SLSA)", set_provenance },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
+	{ '\0', "signature", "FILE", FOR_VERIFY,
+		"verify this model signature too; needs one of:", set_signature },
+	{ '\0', "key", "FILE", FOR_VERIFY | FOR_SIGN,
+		"PEM key: of the signer; to sign with (-: stdin)", set_key },
+	{ '\0', "ca", "FILE", FOR_VERIFY,
+		"PEM root certificates the signer's leads to", set_ca },
+	{ '\0', "certificate", "FILE", FOR_SIGN,
+		"PEM certificates of the key, its own first", set_certificate },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
 		"add a line for every tensor", set_tensors },
 	{ '\0', "args", NULL, FOR_INSPECT,
@@ -101,6 +115,8 @@ const struct option_spec options_table[] = {
 		"the checkpoint that DIR was made from", set_source },
 	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
 		"numbers that are at most X apart count as equal", set_tolerance },
+	{ '\0', "report", "FORM", FOR_VERIFY,
+		"for CI: github, junit=FILE or sarif=FILE", set_report },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -237,11 +253,10 @@ static bool
 set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
-	static const char *const names[] = { "auto", "none", NULL };
-	unsigned                 choice;
-
+	(void)spec;
 	options->tokenizer = value;
-	return choose(spec, value, names, &choice, err);
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--tokenizer: the path is empty");
 }
 
 static bool
@@ -429,6 +444,43 @@ set_config(struct options *options, const struct option_spec *spec, const char *
 		"--config: the path is empty");
 }
 
+/* "github", "junit=FILE" or "sarif=FILE"; each use adds a report. */
+static bool
+set_report(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	struct options_report report = { .form = FORM_GITHUB };
+
+	(void)spec;
+	if (text_has_prefix(value, "junit=") || text_has_prefix(value, "sarif=")) {
+		report.form = value[0] == 'j' ? FORM_JUNIT : FORM_SARIF;
+		report.file = value + strlen("junit=");
+	} else if (strcmp(value, "github") != 0) {
+		return usage_error(err, "--report", "github, junit=FILE or sarif=FILE", value);
+	}
+	if (report.file != NULL && report.file[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "--report %s: the path is empty", value);
+	if (report.file != NULL && strcmp(report.file, "-") == 0) {
+		error_set(err, ERROR_USAGE, "usage", "--report: a report in a file cannot go to "
+			"standard output");
+		return error_hint(err, "write %.6s./- for a file of that name", value);
+	}
+	for (size_t i = 0; i < options->report_count; i++) {
+		const char *other = options->reports[i].file;
+
+		if (report.file == NULL && other == NULL)
+			return true;            /* said twice, done once */
+		if (report.file != NULL && other != NULL && strcmp(report.file, other) == 0)
+			return error_set(err, ERROR_USAGE, "usage",
+				"--report: two reports for the file \"%s\"", other);
+	}
+	if (options->report_count == OPTIONS_MAX_REPORTS)
+		return error_set(err, ERROR_USAGE, "usage", "--report: more than %d reports",
+			OPTIONS_MAX_REPORTS);
+	options->reports[options->report_count++] = report;
+	return true;
+}
+
 static bool
 set_tolerance(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
@@ -495,6 +547,21 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 	(void)spec;
 	return options_take_threads(options, "--threads", value, err);
 }
+
+#define SET_PATH(setter, member) \
+	static bool \
+	setter(struct options *options, const struct option_spec *spec, const char *value, \
+		struct error *err) \
+	{ \
+		options->member = value; \
+		return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage", \
+			"--%s: the path is empty", spec->name); \
+	}
+
+SET_PATH(set_key, key)
+SET_PATH(set_certificate, certificate)
+SET_PATH(set_signature, signature)
+SET_PATH(set_ca, ca)
 
 #define SET_FLAG(setter, member) \
 	static bool \

@@ -13,7 +13,7 @@
  */
 enum command {
 	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_DIFF,
-	COMMAND_HELP, COMMAND_COUNT
+	COMMAND_SIGN, COMMAND_HELP, COMMAND_COUNT
 };
 
 struct command_spec {
@@ -31,7 +31,15 @@ enum options_progress {
 enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define OPTIONS_MAX_THREADS 1024
+#define OPTIONS_MAX_REPORTS 8
 #define OPTIONS_SHA256_SIZE 65          /* 64 hex digits and the NUL */
+
+/* A report for a program that runs checks: --report FORM or FORM=FILE. */
+enum options_form { FORM_GITHUB, FORM_JUNIT, FORM_SARIF };
+struct options_report {
+	enum options_form form;
+	const char       *file;                 /* NULL for FORM_GITHUB */
+};
 
 /* Strings point into argv, or into the struct itself. */
 struct options {
@@ -63,6 +71,10 @@ struct options {
 	const char           *source;
 	bool                  has_tolerance;
 	double                tolerance;
+	struct options_report reports[OPTIONS_MAX_REPORTS];
+	size_t                report_count;
+	const char           *key, *certificate;        /* NULL: not given; as all of these */
+	const char           *signature, *ca;
 };
 
 struct option_spec;

@@ -118,9 +118,9 @@ answer_input_name(const struct shards *shards, size_t input, char *to, size_t si
 }
 
 struct m2h_file *
-answer_inputs(struct answer *answer, const struct shards *shards)
+answer_inputs(struct answer *answer, const struct shards *shards, size_t more)
 {
-	struct m2h_file *files = answer_take(answer, shards->input_count, sizeof *files);
+	struct m2h_file *files = answer_take(answer, shards->input_count + more, sizeof *files);
 
 	if (files == NULL)
 		return NULL;

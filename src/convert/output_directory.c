@@ -2,7 +2,6 @@
 
 #include "check/sums.h"
 #include "gpt2/furniture.h"
-#include "gpt2/tokenizer.h"
 #include "plan/drift.h"
 #include "plan/element.h"
 
@@ -137,8 +136,11 @@ output_directory_add_weights(struct output_directory *directory, const char *nam
 }
 
 static struct gpt2_config
-config_of(const struct arguments *arguments)
+config_of(const struct arguments *arguments, const struct tokenizer *tokenizer)
 {
+	const uint64_t end_of_text = tokenizer != NULL ? tokenizer->end_of_text
+		: TOKENIZER_GPT2_END_OF_TEXT;
+
 	return (struct gpt2_config){
 		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
 			arguments->positions, arguments->vocabulary, arguments->is_untied },
@@ -148,19 +150,18 @@ config_of(const struct arguments *arguments)
 		.attn_pdrop = arguments->attention_dropout,
 		.embd_pdrop = arguments->embedding_dropout, .resid_pdrop = arguments->hidden_dropout,
 		.initializer_range = arguments->init_method_std,
-		.has_token_ids = arguments->is_gpt2_vocabulary,
-		.bos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
-		.eos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
+		.has_token_ids = tokenizer != NULL || arguments->is_gpt2_vocabulary,
+		.bos_token_id = end_of_text, .eos_token_id = end_of_text,
 		.tie_word_embeddings = !arguments->is_untied,
 	};
 }
 
 bool
 output_directory_add_config(struct output_directory *directory,
-	const struct arguments *arguments, enum config_form form, const char *torch_dtype,
-	struct error *err)
+	const struct arguments *arguments, const struct tokenizer *tokenizer, enum config_form form,
+	const char *torch_dtype, struct error *err)
 {
-	struct gpt2_config config = config_of(arguments);
+	struct gpt2_config config = config_of(arguments, tokenizer);
 	struct text        text = { 0 }, generation = { 0 };
 	bool               done;
 
@@ -175,30 +176,37 @@ output_directory_add_config(struct output_directory *directory,
 }
 
 bool
-output_directory_add_tokenizer(struct output_directory *directory, uint64_t positions,
+output_directory_add_tokenizer(struct output_directory *directory,
+	const struct tokenizer *tokenizer, enum tokenizer_form form, uint64_t positions,
 	struct error *err)
 {
 	static const struct {
 		const char *name;
-		bool      (*write)(struct text *to, struct error *err);
+		bool      (*write)(const struct tokenizer *tokenizer, enum tokenizer_form form,
+			struct text *to, struct error *err);
 	} files[] = {
 		{ "merges.txt", tokenizer_write_merges },
 		{ "tokenizer.json", tokenizer_write_tokenizer },
 		{ "vocab.json", tokenizer_write_vocabulary },
 	};
 	struct text text = { 0 };
-	bool        done;
+	bool        done = true;
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		done = files[i].write(&text, err)
+	for (size_t i = 0; i < sizeof files / sizeof *files && done; i++) {
+		done = files[i].write(tokenizer, form, &text, err)
 			&& output_directory_add(directory, files[i].name, &text, err);
 		text_free(&text);
-		if (!done)
-			return false;
 	}
-	tokenizer_write_config(&text, positions);
-	done = output_directory_add(directory, "tokenizer_config.json", &text, err);
-	text_free(&text);
+	if (done) {
+		done = tokenizer_write_config(tokenizer, form, positions, &text, err)
+			&& output_directory_add(directory, "tokenizer_config.json", &text, err);
+		text_free(&text);
+	}
+	if (done && form == TOKENIZER_4_18) {
+		done = tokenizer_write_special_tokens(&text, err)
+			&& output_directory_add(directory, "special_tokens_map.json", &text, err);
+		text_free(&text);
+	}
 	return done;
 }
 

@@ -27,7 +27,7 @@ try convert a -o d --force=yes
 try convert a -o d --tensors
 try convert a -o d --sha256 ''
 try convert a -o d --sha256 0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e600
-try convert a -o d --tokenizer gpt2
+try convert a -o d --tokenizer ''
 try convert a -o d --profile hf4
 try convert a -o d --stream tar
 try convert a -o - --stream zip
@@ -52,6 +52,15 @@ try inspect a b
 try inspect a -o d
 try verify
 try verify d --sha256 x
+try verify d --signature s
+try verify d --key k
+try verify d --ca c
+try verify d --signature s --key k --ca c
+try verify d --signature s --certificate c
+try sign d
+try sign --key k
+try sign d --key ''
+try sign d --key k --signature s
 try verify d --"$(printf 'e\033[31mvil')"
 try diff
 try diff a

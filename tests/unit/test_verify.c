@@ -879,7 +879,7 @@ test_rows(void)
 		build_sound();
 		row->change();
 		decision_log_init(&log);
-		CHECK(verify_directory(".", NULL, NULL, &result, &log, &err), "%s: %s", row->what,
+		CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s: %s", row->what,
 			err.text);
 		describe(&result, &problems);
 		CHECK(is_as_expected(problems.length > 0 ? problems.bytes : "", row->problems),
@@ -923,7 +923,7 @@ test_result(void)
 
 	build_sound();
 	decision_log_init(&log);
-	CHECK(verify_directory(".", note_progress, &seen, &result, &log, &err), "%s", err.text);
+	CHECK(verify_directory(".", NULL, note_progress, &seen, &result, &log, &err), "%s", err.text);
 	CHECK(result.tensors == 16, "%zu tensors", result.tensors);
 	CHECK(result.file_count == 8, "%zu files", result.file_count);
 	CHECK(verify_severest(&result) == NULL, "a problem");
@@ -967,7 +967,7 @@ test_many_problems(void)
 	build_sound();
 	many_problems();
 	decision_log_init(&log);
-	CHECK(verify_directory(".", NULL, NULL, &result, &log, &err), "%s", err.text);
+	CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s", err.text);
 	CHECK(result.problem_count == 1000, "%zu", result.problem_count);
 	CHECK(verify_severest(&result) != NULL && verify_severest(&result)->kind == ERROR_UNSAFE,
 		"the severe one was kept");
@@ -988,7 +988,7 @@ test_no_directory(void)
 		struct error         err = { 0 };
 
 		decision_log_init(&log);
-		CHECK(!verify_directory(names_of_none[i], NULL, NULL, &result, &log, &err)
+		CHECK(!verify_directory(names_of_none[i], NULL, NULL, NULL, &result, &log, &err)
 			&& err.kind == ERROR_NO_INPUT, "\"%s\": %s", names_of_none[i], err.text);
 		verify_fini(&result);
 		decision_log_fini(&log);
