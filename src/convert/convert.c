@@ -13,7 +13,6 @@
 #include "convert/provenance.h"
 #include "convert/tar_stream.h"
 #include "convert/tokenizer_source.h"
-#include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "plan/execute.h"
 
@@ -153,7 +152,7 @@ check_no_copies(struct conversion *conversion, struct error *err)
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(conversion->executed.input_sha256[i],
 				conversion->executed.input_sha256[j]) != 0
-			    || distributed_may_repeat(conversion->shards, i))
+			    || shards_may_repeat(conversion->shards, i))
 				continue;
 			error_set(err, ERROR_CORRUPT, "dupshard",
 				"byte for byte the same as %s: a copy in the place of a shard",
