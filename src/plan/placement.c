@@ -134,10 +134,14 @@ placement_box(const struct model *model, const struct model_parameter *whole,
 			return false;
 		rows = rows < wanted - before ? rows : wanted - before;
 	}
-	if (dialect_roles[whole->role].join == JOIN_QKV)
-		add_qkv_rows(box, model, view, place, layout_of(model, mistake), &at);
-	else
+	if (dialect_roles[whole->role].join == JOIN_QKV && mistake == MISTAKE_QKV_AS_STORED) {
+		box->target_offset += place * rows * at.row;
 		add_dim(box, rows, view->stride[0], at.row);
+	} else if (dialect_roles[whole->role].join == JOIN_QKV) {
+		add_qkv_rows(box, model, view, place, layout_of(model, mistake), &at);
+	} else {
+		add_dim(box, rows, view->stride[0], at.row);
+	}
 	if (view->rank > 1)
 		add_dim(box, view->shape[1], view->stride[1], at.column);
 	return true;
