@@ -7,11 +7,18 @@
 #define MASK_BLOCK 4096         /* elements */
 
 static void
+report_as(const struct comparing *comparing, const char *slug, const struct weight_tensor *found,
+	const char *text)
+{
+	verify_run_report(comparing->run, ERROR_MISMATCH, slug,
+		comparing->set->files[found->file].name, found->name, "%s", text);
+}
+
+static void
 report_tensor(const struct comparing *comparing, const struct weight_tensor *found,
 	const char *text)
 {
-	verify_run_report(comparing->run, ERROR_MISMATCH, "vsource",
-		comparing->set->files[found->file].name, found->name, "%s", text);
+	report_as(comparing, "vsource", found, text);
 }
 
 /* ---- shapes ------------------------------------------------------------------------- */
@@ -52,7 +59,8 @@ report_shape(const struct comparing *comparing, const struct weight_tensor *foun
 		tensor_view_shape_text(&is, shown, sizeof shown),
 		tensor_view_shape_text(&wanted, expected, sizeof expected),
 		is_turned(found, tensor) ? ": it is not transposed" : "");
-	report_tensor(comparing, found, text);
+	/* A name of its own: the cause is more than what the directory alone can tell. */
+	report_as(comparing, is_turned(found, tensor) ? "vturned" : "vsource", found, text);
 }
 
 /* Rows beyond those of the model are padding that was kept, if the checkpoint has them. */
