@@ -19,6 +19,7 @@ run() {
 	run sh tests/cli/run.sh "$build/megatron2hf"
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/diff/run.sh "$build/megatron2hf"
+	run sh tests/source/run.sh "$build/megatron2hf"
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"

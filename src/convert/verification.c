@@ -117,8 +117,8 @@ says_the_same(const struct error *known, const struct error *problem)
 			&& strcmp(known->slug, "vtensor") == 0
 			&& strcmp(known->tensor, problem->tensor) == 0;
 	return strcmp(base_name(known->file), base_name(problem->file)) == 0
-		&& (problem->kind == ERROR_NO_INPUT
-		|| verify_run_severity(known->kind) >= verify_run_severity(problem->kind));
+		&& (known->kind != ERROR_MISMATCH || problem->kind == ERROR_NO_INPUT
+		|| strcmp(known->slug, problem->slug) == 0);
 }
 
 /* What the directory's own check has said need not be said again. */
