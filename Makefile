@@ -17,9 +17,18 @@ M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fvisibility=hidden
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes $(if $(WERROR),-Werror)
 M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
 
+# ISA-L inflates faster than zlib; it is not packaged for every architecture.  ISAL= does without.
+ISAL   := $(shell echo '\#include <isa-l/igzip_lib.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+ifeq ($(ISAL),yes)
+M2H_CFLAGS += -DM2H_HAS_ISAL
+M2H_LDLIBS += -lisal
+endif
+
 # What the build needs: header, and the Debian package that has it.
 NEEDED  = zip.h=libzip-dev zlib.h=zlib1g-dev libdeflate.h=libdeflate-dev \
   cjson/cJSON.h=libcjson-dev openssl/evp.h=libssl-dev
+
+SCHEMAS  = man/megatron2hf.schema.json man/conversion.schema.json
 
 LIB     := $(BUILD)/libmegatron2hf.a
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard src/*/*.c))))
@@ -28,6 +37,7 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
+STREAM  := $(BUILD)/tests/matrix/cast_stream
 
 all: $(BUILD)/megatron2hf
 
@@ -37,8 +47,9 @@ $(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
 $(UNIT): %: %.o $(CLI_OBJ) $(LIB)
 $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/bench/cast: $(LIB)
+$(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
-$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS):
+$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS) $(STREAM):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
@@ -76,8 +87,9 @@ tests: all $(UNIT) $(READERS)
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
 matrix:
 	@sh tests/bootstrap.sh matrix
-	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/unit/test_torch_writer
+	@$(MAKE) --no-print-directory -s all $(STREAM) $(BUILD)/tests/unit/test_torch_writer
 	@sh tests/writer/run.sh $(BUILD)/tests/unit/test_torch_writer torch
+	@$${PYTHON:-/usr/bin/python3} tests/matrix/cast.py $(STREAM)
 	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
 
 asan:
@@ -91,9 +103,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/megatron2hf $(DESTDIR)$(PREFIX)/bin
 	install -m 644 man/megatron2hf.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/megatron2hf
+	install -m 644 $(SCHEMAS) $(DESTDIR)$(PREFIX)/share/megatron2hf
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/megatron2hf $(DESTDIR)$(PREFIX)/share/man/man1/megatron2hf.1
+	rm -f $(SCHEMAS:man/%=$(DESTDIR)$(PREFIX)/share/megatron2hf/%)
+	@rmdir $(DESTDIR)$(PREFIX)/share/megatron2hf 2>/dev/null || :
 
 clean:
 	rm -rf $(BUILD)
@@ -113,4 +129,4 @@ help:
 	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR, WERROR=1"
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(UNIT:=.d) $(READERS:=.d) \
-  $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)
+  $(STREAM).d $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

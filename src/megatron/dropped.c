@@ -8,7 +8,7 @@
 
 /* Top-level keys that are read; 'model' is listed only for extra state that it holds. */
 static const char *const used_keys[] = {
-	"iteration", "total_iters", "args", "checkpoint_version",
+	"iteration", "total_iters", "args", "checkpoint_version", "common_state",
 };
 
 static const struct {
@@ -27,6 +27,8 @@ static const struct {
 	{ "num_floating_point_operations_so_far", "training progress" },
 	{ "tokens",                "training progress" },
 	{ "rerun_state_machine",   "training progress" },
+	{ "rerun_state_machine_state", "training progress" },
+	{ "content_metadata",      "how it was saved" },
 };
 
 /* Storages of one shard, and which of them are accounted for. */
@@ -86,6 +88,12 @@ add(struct model *model, const char *key, const char *reason, uint64_t bytes,
 		return error_no_memory(err, room);
 	model->dropped[model->dropped_count++] = (struct model_dropped){ key, reason, bytes };
 	return true;
+}
+
+bool
+dropped_add(struct model *model, const char *key, uint64_t bytes, struct error *err)
+{
+	return is_used(key) || add(model, key, reason_of(key), bytes, err);
 }
 
 /* Bytes of storages under the node that were not counted before. */

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "container/identify.h"
+#include "megatron/distributed.h"
 #include "megatron/folder_listing.h"
 #include "megatron/shard_grid.h"
 
@@ -15,23 +16,6 @@
 
 /* What a rank's folder holds: the model first, where both names are there. */
 static const char *const shard_files[] = { "model_optim_rng.pt", "model_rng.pt" };
-
-static char *
-join(struct arena *arena, const char *folder, const char *name, struct error *err)
-{
-	size_t length = strlen(folder), size;
-	char  *path;
-
-	while (length > 1 && folder[length - 1] == '/')
-		length--;
-	size = length + strlen(name) + 2;
-	if ((path = arena_take(arena, size, 1)) == NULL) {
-		error_no_memory(err, size);
-		return NULL;
-	}
-	return text_format(path, size, "%.*s%s%s", (int)length, folder,
-		length == 1 && folder[0] == '/' ? "" : "/", name);
-}
 
 static const char *
 shard_file_of(const struct folder_listing *listing)
@@ -63,7 +47,7 @@ look_into_rank(struct shards *shards, int directory, const char *folder, const c
 	const char **name, struct error *err)
 {
 	struct folder_listing listing;
-	const char           *file, *path = join(&shards->arena, shown, folder, err);
+	const char           *file, *path = folder_listing_join(&shards->arena, shown, folder, err);
 	bool                  done;
 	int                   rank_directory;
 
@@ -82,7 +66,7 @@ look_into_rank(struct shards *shards, int directory, const char *folder, const c
 	if (!done)
 		return false;
 	if ((file = shard_file_of(&listing)) != NULL)
-		return (*name = join(&shards->arena, folder, file, err)) != NULL;
+		return (*name = folder_listing_join(&shards->arena, folder, file, err)) != NULL;
 	if (holds_optimizer(&listing))
 		return true;
 	error_set(err, ERROR_NO_INPUT, "missingrank", "the shard is missing: the folder holds no %s",
@@ -127,7 +111,7 @@ open_inputs(struct shards *shards, int directory, const char *shown, struct erro
 		/* A lone rank's folder is the open one itself. */
 		if (shards->is_lone && slash != NULL)
 			name = slash + 1;
-		if ((path = join(&shards->arena, shown, name, err)) == NULL)
+		if ((path = folder_listing_join(&shards->arena, shown, name, err)) == NULL)
 			return false;
 		shards->inputs[index] = input_file_open_at(directory, name, path, err);
 		if (shards->inputs[index] == NULL)
@@ -144,8 +128,11 @@ open_iteration(struct shards *shards, int directory, const char *shown, struct e
 {
 	struct folder_listing listing;
 
-	if (!folder_listing_read(directory, shown, &shards->arena, &listing, err)
-	    || !add_ranks(shards, directory, shown, &listing, err))
+	if (!folder_listing_read(directory, shown, &shards->arena, &listing, err))
+		return false;
+	if (distributed_is(&listing))
+		return distributed_open(shards, directory, shown, &listing, err);
+	if (!add_ranks(shards, directory, shown, &listing, err))
 		return false;
 	if (shards->count == 0) {
 		if (folder_listing_refuse(&listing, err))
@@ -162,7 +149,7 @@ static bool
 enter_iteration(struct shards *shards, int root, const char *path, const char *folder,
 	struct error *err)
 {
-	const char *shown = join(&shards->arena, path, folder, err);
+	const char *shown = folder_listing_join(&shards->arena, path, folder, err);
 	bool        done;
 	int         directory;
 
@@ -197,7 +184,7 @@ read_tracker(struct shards *shards, int root, const char *path,
 	char folder[RANK_NAME_ITERATION_SIZE], struct error *err)
 {
 	char               content[256];
-	const char        *shown = join(&shards->arena, path, RANK_NAME_TRACKER, err);
+	const char        *shown = folder_listing_join(&shards->arena, path, RANK_NAME_TRACKER, err);
 	struct input_file *file;
 	size_t             length;
 	bool               done;
@@ -333,7 +320,7 @@ open_rank(struct shards *shards, int directory, const char *path, const char *fi
 
 	rank_of_path(path, &rank, &folder);
 	shards->is_lone = true;
-	name = folder != NULL ? join(&shards->arena, folder, file, err) : file;
+	name = folder != NULL ? folder_listing_join(&shards->arena, folder, file, err) : file;
 	if (name == NULL || !shard_grid_add(shards, &rank, name, NULL, err))
 		goto out;
 	if (folder != NULL && !check_neighbours(shards, directory, folder, err))
@@ -404,6 +391,8 @@ shard_folder_open(struct shards *shards, int directory, const char *path,
 			err);
 	if ((file = shard_file_of(&listing)) != NULL)
 		return open_rank(shards, directory, path, file, err);
+	if (distributed_is(&listing))
+		return open_given_iteration(shards, directory, path, err);
 	for (index = 0; index < listing.count; index++)
 		if (rank_name_parse(listing.names[index], strlen(listing.names[index]), &rank))
 			return open_given_iteration(shards, directory, path, err);

@@ -31,5 +31,9 @@ struct shard_header {
  */
 bool shard_header_read(const struct shards *shards, struct arena *arena,
 	struct shard_header *header, struct error *err);
+/* The same of what all pieces of a distributed checkpoint have in common (NULL: nothing), of
+ * which there is no model; chunks are those of the run. */
+bool shard_header_common(const struct value *common, struct shard_header *header,
+	struct error *err);
 
 #endif

@@ -168,7 +168,7 @@ weight_names_dialect(const struct weight_names *names, size_t count)
 
 /* "a, b, c, ... (17 names)" */
 static bool
-refuse_names(const char *const *paths, size_t count, struct error *err)
+refuse_names(const char *const *paths, size_t count, const char *where, struct error *err)
 {
 	char   list[400] = "";
 	size_t index, used = 0;
@@ -178,38 +178,45 @@ refuse_names(const char *const *paths, size_t count, struct error *err)
 		text_format(list + used, sizeof list - used, "%s%s", index > 0 ? ", " : "",
 			paths[index]);
 	}
-	return error_set(err, ERROR_UNSUPPORTED, "extrakey", "%zu unknown name%s under 'model': %s%s",
-		count, count == 1 ? "" : "s", list, index < count ? ", ..." : "");
+	return error_set(err, ERROR_UNSUPPORTED, "extrakey", "%zu unknown name%s %s: %s%s", count,
+		count == 1 ? "" : "s", where, list, index < count ? ", ..." : "");
 }
 
 static bool
 refuse_stranger(const struct dialect_stranger *stranger, const char *const *paths, size_t count,
-	struct error *err)
+	const char *where, struct error *err)
 {
 	size_t index = 0;
 
 	while (index + 1 < count && strstr(paths[index], stranger->mark) == NULL)
 		index++;
-	return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2: unknown name %s under "
-		"'model'", stranger->what, paths[index]);
+	return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2: unknown name %s %s",
+		stranger->what, paths[index], where);
+}
+
+bool
+weight_names_refuse(const char *const *paths, size_t count, const char *where,
+	struct error *err)
+{
+	const struct dialect_stranger *stranger = dialect_stranger(paths, count);
+
+	return stranger != NULL ? refuse_stranger(stranger, paths, count, where, err)
+	    : refuse_names(paths, count, where, err);
 }
 
 static bool
 refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *arena,
 	struct error *err)
 {
-	const char                   **paths = arena_take(arena, unknown, sizeof *paths);
-	const struct dialect_stranger *stranger;
-	size_t                         index, count = 0;
+	const char **paths = arena_take(arena, unknown, sizeof *paths);
+	size_t       index, count = 0;
 
 	if (paths == NULL)
 		return error_no_memory(err, unknown * sizeof *paths);
 	for (index = 0; index < names->count; index++)
 		if (!names->items[index].is_known)
 			paths[count++] = names->items[index].path;
-	if ((stranger = dialect_stranger(paths, count)) != NULL)
-		return refuse_stranger(stranger, paths, count, err);
-	return refuse_names(paths, count, err);
+	return weight_names_refuse(paths, count, "under 'model'", err);
 }
 
 bool

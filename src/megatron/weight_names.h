@@ -31,6 +31,11 @@ bool weight_names_collect(const struct value *model, struct arena *arena,
 /* The dialect that knows the most of the names of all shards and chunks. */
 enum dialect weight_names_dialect(const struct weight_names *names, size_t count);
 
+/* Refuses unknown names: what they show the model to be ("arch"), else "extrakey" with the
+ * names.  `where` is "under 'model'" or another place that holds them. */
+bool weight_names_refuse(const char *const *paths, size_t count, const char *where,
+	struct error *err);
+
 /* Gives each its role.  Unknown names are ERROR_UNSUPPORTED: what they show the model to be
  * ("arch"), else "extrakey" with the names; so is a known name of no tensor. */
 bool weight_names_match(struct weight_names *names, enum dialect dialect,

@@ -115,10 +115,12 @@ element_count_specials(struct element_specials *specials, enum dtype dtype,
 
 	while (count > 0) {
 		size_t block = count < per_block ? count : per_block;
-		size_t vectors = block * size / VECTOR_BYTES, at = vectors * VECTOR_BYTES / size;
+		size_t vectors = block * size / VECTOR_BYTES, at = 0;
 
 		/* One by one: what fills no vector, or all where there is something to find. */
-		for (at = find_special(dtype, elements, vectors) ? 0 : at; at < block; at++) {
+		if (!find_special(dtype, elements, vectors))
+			at = vectors * VECTOR_BYTES / size;
+		for (; at < block; at++) {
 			double value = element_value(dtype, elements + at * size);
 
 			specials->not_numbers += isnan(value) != 0;

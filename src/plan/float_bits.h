@@ -123,8 +123,7 @@ float_bits_single_to_bfloat(uint32_t single)
 
 /* ---- float64 ---------------------------------------------------------------------- */
 
-/* NaN apart, because not every processor keeps its fraction. */
-
+/* NaN apart, here and below, because not every processor keeps its fraction. */
 static inline uint64_t
 float_bits_single_to_double(uint32_t single)
 {
@@ -164,8 +163,8 @@ float_bits_double_to_odd_single(uint64_t bits)
 
 	if (size > UINT64_C(0x7ff) << 52)
 		return float_bits_nan_to_single(bits);
-	if (exponent >= 1023 + 128)             /* infinite, or the largest and something lost */
-		return sign | (exponent == 0x7ff ? 0x7f800000 : 0x7f7fffff);
+	if (exponent >= 1023 + 128)             /* beyond float32 and what comes after it */
+		return sign | 0xffu << 23;
 	if (exponent > 1023 - 127) {
 		kept = size - ((UINT64_C(1023) - 127) << 52);
 	} else {
@@ -173,8 +172,8 @@ float_bits_double_to_odd_single(uint64_t bits)
 		lost += 1023 - 126 - exponent;
 		kept = fraction | UINT64_C(1) << 52;
 	}
-	if (lost > 53)                          /* less than the smallest float32; nought is */
-		return sign | (size != 0);
+	if (lost > 53)                          /* 0, or far below half of the smallest */
+		return sign;
 	return sign | (uint32_t)(kept >> lost)
 		| ((kept & ((UINT64_C(1) << lost) - 1)) != 0);
 }

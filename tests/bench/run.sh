@@ -157,3 +157,5 @@ awk -f "$here/summary.awk" -v markdown="$bench/results.md" -v json="$bench/resul
 	-v input_bytes="$(wc -c < "$checkpoint")" \
 	-v deflate_percent="$(echo "$packed" | sed 's/.*(\(.*\) %)/\1/')" "$table"
 cat "$bench/results.md"
+echo
+"$bench/cast"
