@@ -20,6 +20,7 @@ run() {
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/dist/run.sh "$build/megatron2hf"
 	run sh tests/diff/run.sh "$build/megatron2hf"
+	run sh tests/source/run.sh "$build/megatron2hf"
 	run sh tests/forms/run.sh "$build/megatron2hf"
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
 	run sh tests/furniture/run.sh "$build"

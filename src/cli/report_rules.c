@@ -82,6 +82,7 @@ static const struct rule rules[] = {
 	{ "shards",          "There are too many weight files." },
 	{ "vdouble",         "The weights in two forms are not the same." },
 	{ "vsource",         "A file or tensor is not what the checkpoint makes it." },
+	{ "vturned",         "A projection is not transposed." },
 	{ "vvalue",          "Elements of a tensor differ from the checkpoint." },
 	{ "stsize",         "The tensors are too large for a file." },
 	{ "vindex",         "The index and the weight files do not agree." },

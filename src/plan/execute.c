@@ -280,8 +280,10 @@ open_input_run(struct execution *execution, size_t input, struct input_run *run,
 	run->read_pool = execution->read_pool;
 	run->inflate_pool = execution->inflate_pool;
 	run->items = calloc(shards->count, sizeof *run->items);
-	run->digest = digest_open(DIGEST_SHA256);
-	if (run->items == NULL || run->digest == NULL)
+	/* A comparison vouches for no input: only a conversion names its digest. */
+	if (execution->files != NULL)
+		run->digest = digest_open(DIGEST_SHA256);
+	if (run->items == NULL || (execution->files != NULL && run->digest == NULL))
 		return error_no_memory(err, shards->count * sizeof *run->items);
 	for (size_t i = 0; i < shards->count; i++) {
 		if (shards->items[i].input != input)
@@ -291,7 +293,8 @@ open_input_run(struct execution *execution, size_t input, struct input_run *run,
 		deflated = deflated || run->items[run->count - 1].inflater != NULL;
 	}
 	return open_passes(run, err)
-		&& (run->to_digest = conveyor_open(beside, take_for_digest, run, err)) != NULL
+		&& (run->to_digest = conveyor_open(beside && run->digest != NULL,
+			take_for_digest, run, err)) != NULL
 		&& (run->to_members = conveyor_open(beside, take_raw, run, err)) != NULL
 		&& (run->to_records = conveyor_open(beside && deflated, take_inflated, run, err))
 			!= NULL;
@@ -339,10 +342,12 @@ read_slabs(struct execution *execution, struct input_run *run, struct error *err
 			return error_in_file(err, file->name);
 		}
 		execution->read_bytes += slab->length;
-		slab_share(slab);
-		if (!conveyor_push(run->to_digest, slab, err)) {
-			slab_release(slab);
-			return false;
+		if (run->digest != NULL) {
+			slab_share(slab);
+			if (!conveyor_push(run->to_digest, slab, err)) {
+				slab_release(slab);
+				return false;
+			}
 		}
 		if (!conveyor_push(run->to_members, slab, err))
 			return false;
@@ -387,7 +392,7 @@ run_input(struct execution *execution, size_t input, struct error *err)
 		done = run.items[i].shard->torch == NULL || end_shard(&run.items[i], err)
 			|| error_in_shard(&run, &run.items[i], err);
 	done = done && (input_file_unchanged(file, err) || error_in_file(err, file->name));
-	if (done)
+	if (done && run.digest != NULL)
 		digest_hex(run.digest, execution->result->input_sha256[input]);
 	close_input_run(&run);
 	return done;

@@ -146,7 +146,7 @@ placement_box(const struct model *model, const struct model_parameter *whole,
 			return false;
 		rows = rows < wanted - placed.row ? rows : wanted - placed.row;
 	}
-	if (dialect_roles[whole->role].join == JOIN_QKV) {
+	if (dialect_roles[whole->role].join == JOIN_QKV && mistake != MISTAKE_QKV_AS_STORED) {
 		add_qkv_rows(box, model, &placed, layout_of(model, mistake), &at);
 	} else {
 		add_dim(box, rows, placed.view.stride[0], at.row);

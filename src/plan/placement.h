@@ -9,6 +9,7 @@
 enum placement_mistake {
 	MISTAKE_NONE,
 	MISTAKE_QKV_0, MISTAKE_QKV_1, MISTAKE_QKV_2,    /* rows taken to be in this order */
+	MISTAKE_QKV_AS_STORED,                          /* rows not put in order at all */
 	MISTAKE_NOT_TRANSPOSED,
 	MISTAKE_NORM_LESS_ONE, MISTAKE_NORM_PLUS_ONE,   /* 1 was not added, or was */
 	MISTAKE_RANKS_REVERSED,
