@@ -16,7 +16,8 @@ manifest_container(const struct shards *shards, char *to, size_t size)
 			distribution->file_count, distribution->file_count == 1 ? "" : "s");
 		return;
 	}
-	text_format(to, size, "%s%s", torch_file_form_name(shards->items[0].torch),
+	text_format(to, size, "%s%s%s", shards->layer_prefixes != NULL ? "layer files, " : "",
+		torch_file_form_name(shards->items[0].torch),
 		!shards->in_zip ? "" : shards->zip_deflated ? " in a zip (deflated)"
 		: " in a zip (stored)");
 }

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define INDEX      ".metadata"
 #define MARKER     "metadata.json"
@@ -16,7 +15,6 @@
 #define ZARR_HINT  "load it with the Megatron-LM that wrote it, and save it with --ckpt-format torch_dist"
 
 #define MARKER_LIMIT ((size_t)64 << 10)
-#define SPARE_FILES  64         /* of the process, beside the checkpoint's */
 
 /* Where torch_dcp keeps what torch_dist has in one place. */
 static const char *const words[] = { "args", "checkpoint_version", "iteration" };
@@ -104,19 +102,6 @@ by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Large runs wrote more files than a process may have open by default. */
-static void
-allow_files(size_t count)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count + SPARE_FILES)
-		return;
-	limit.rlim_cur = count + SPARE_FILES < limit.rlim_max ? count + SPARE_FILES
-	    : limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static bool
 open_input(struct shards *shards, int directory, const char *shown, const char *name,
 	struct error *err)
@@ -179,7 +164,7 @@ open_inputs(struct shards *shards, int directory, const char *shown, bool has_co
 		return error_no_memory(err, room * sizeof *inputs);
 	inputs[0] = shards->inputs[0];
 	shards->inputs = inputs;
-	allow_files(room);
+	input_file_allow(room);
 	if (has_common && !open_input(shards, directory, shown, COMMON, err))
 		return false;
 	for (i = 0; i < file_count; i++)
@@ -433,8 +418,6 @@ distributed_may_repeat(const struct shards *shards, size_t input)
 	const struct distribution *distribution = shards->distribution;
 	size_t                     index, chunk;
 
-	if (distribution == NULL)
-		return false;
 	for (index = 0; index < distribution->weight_count; index++) {
 		const struct dist_weight *weight = &distribution->weights[index];
 
@@ -525,6 +508,7 @@ distributed_take_common(struct shards *shards, struct decision_log *log, struct 
 		args = NULL;
 	shards->tensor_size = size_of_run(args, "tensor_model_parallel_size");
 	shards->pipeline_size = size_of_run(args, "pipeline_model_parallel_size");
+	shards->stage_count = 1;
 	if (count == 0)
 		decision_log_note(log, NOTE_WARNING, "no-common", "neither " COMMON " nor a common "
 			"state is there: the checkpoint carries no arguments");

@@ -187,6 +187,10 @@ dropped_list(struct model *model, const struct weight_grid *grid, struct error *
 		struct account account = { .torch = grid->shards->items[shard].torch };
 		bool           done;
 
+		/* Nothing but weights is in a layer's file. */
+		if (grid->shards->layer_prefixes != NULL
+		    && shard < (size_t)grid->shards->stage_count * grid->shards->tensor_size)
+			continue;
 		account.count = torch_file_storage_count(account.torch);
 		account.is_counted = calloc(account.count + 1, sizeof *account.is_counted);
 		if (account.is_counted == NULL)

@@ -15,9 +15,8 @@ static const struct {
 	const char *pattern;    /* of fnmatch(3) */
 	const char *what;
 } formats[] = {
-	{ "*_model_states.pt",   "a Megatron-DeepSpeed checkpoint" },
-	{ "*-model_states.pt",   "a Megatron-DeepSpeed checkpoint" },
-	{ "global_step*",        "a Megatron-DeepSpeed checkpoint" },
+	{ "zero_pp_rank_*_model_states.pt", "a DeepSpeed checkpoint of ZeRO stage 3" },
+	{ "*_model_states.pt",   "a DeepSpeed checkpoint without files of layers" },
 	{ "__*.metadata",        "a distributed checkpoint with an index for each rank (__0.metadata)" },
 	{ "*.distcp",            "a distributed checkpoint without its index (.metadata)" },
 	{ ".zarray",             "an array of a zarr checkpoint (.zarray)" },

@@ -32,11 +32,18 @@ read_names(struct model *model, const struct shards *shards, const struct shard_
 	size_t index, count = shards->count * header->chunk_count, heads = 0;
 
 	for (index = 0; index < count; index++) {
-		if (!weight_names_collect(header->models[index], &model->arena, &names[index], err))
-			return shards_blame(shards, index / header->chunk_count, err);
+		size_t      shard = index / header->chunk_count;
+		const char *prefix = shards->layer_prefixes != NULL && header->models[index] != NULL
+		    ? shards->layer_prefixes[shard / shards->tensor_size] : "";
+
+		if (header->models[index] != NULL
+		    && !weight_names_collect(header->models[index], prefix, &model->arena,
+				&names[index], err))
+			return shards_blame(shards, shard, err);
 		heads += names[index].prediction_heads;
 	}
-	model->dialect = weight_names_dialect(names, count);
+	model->dialect = shards->layer_prefixes != NULL ? DIALECT_DEEPSPEED
+	    : weight_names_dialect(names, count);
 	for (index = 0; index < count; index++) {
 		size_t shard = index / header->chunk_count;
 
@@ -323,7 +330,8 @@ read_ranks(struct model *model, const struct shards *shards, struct shard_header
 	struct weight_grid_parts parts;
 	struct weight_names     *names;
 
-	if (!shard_header_read(shards, &model->arena, header, err))
+	if (!(shards->layer_prefixes != NULL ? shard_header_layers : shard_header_read)(shards,
+		&model->arena, header, err))
 		return false;
 	names = arena_take(&model->arena, shards->count * header->chunk_count, sizeof *names);
 	if (names == NULL)

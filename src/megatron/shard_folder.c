@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "container/identify.h"
+#include "megatron/deepspeed.h"
 #include "megatron/distributed.h"
 #include "megatron/folder_listing.h"
 #include "megatron/shard_grid.h"
@@ -105,6 +106,7 @@ open_inputs(struct shards *shards, int directory, const char *shown, struct erro
 	shards->inputs = arena_take(&shards->arena, shards->count, sizeof *shards->inputs);
 	if (shards->inputs == NULL)
 		return error_no_memory(err, shards->count * sizeof *shards->inputs);
+	input_file_allow(shards->count);
 	for (index = 0; index < shards->count; index++) {
 		const char *name = shards->items[index].name, *slash = strrchr(name, '/'), *path;
 
@@ -132,6 +134,11 @@ open_iteration(struct shards *shards, int directory, const char *shown, struct e
 		return false;
 	if (distributed_is(&listing))
 		return distributed_open(shards, directory, shown, &listing, err);
+	if (deepspeed_is(&listing)) {
+		if (!deepspeed_open(shards, &listing, err))
+			return error_in_file(err, shown);
+		return open_inputs(shards, directory, shown, err);
+	}
 	if (!add_ranks(shards, directory, shown, &listing, err))
 		return false;
 	if (shards->count == 0) {
@@ -179,24 +186,58 @@ list_iterations(const struct folder_listing *listing, char *to, size_t size, con
 	return count;
 }
 
+/* DeepSpeed's tracker holds the folder's name. */
 static bool
-read_tracker(struct shards *shards, int root, const char *path,
+read_latest(const char *content, size_t length, char folder[RANK_NAME_ITERATION_SIZE],
+	struct error *err)
+{
+	char shown[64];
+
+	while (length > 0 && strchr(" \t\r\n", content[length - 1]) != NULL)
+		length--;
+	if (length < RANK_NAME_ITERATION_SIZE) {
+		text_format(folder, RANK_NAME_ITERATION_SIZE, "%.*s", (int)length, content);
+		if (rank_name_is_iteration(folder))
+			return true;
+	}
+	return error_set(err, ERROR_UNSUPPORTED, "tracker",
+		"\"%s\" is no iteration; " RANK_NAME_STEP " and a number is expected",
+		text_escape(shown, sizeof shown, content, length));
+}
+
+static bool
+read_tracker(struct shards *shards, int root, const char *path, const char *tracker,
 	char folder[RANK_NAME_ITERATION_SIZE], struct error *err)
 {
 	char               content[256];
-	const char        *shown = folder_listing_join(&shards->arena, path, RANK_NAME_TRACKER, err);
+	const char        *shown = folder_listing_join(&shards->arena, path, tracker, err);
 	struct input_file *file;
 	size_t             length;
 	bool               done;
 
-	if (shown == NULL
-	    || (file = input_file_open_at(root, RANK_NAME_TRACKER, shown, err)) == NULL)
+	if (shown == NULL || (file = input_file_open_at(root, tracker, shown, err)) == NULL)
 		return false;
 	length = file->size < sizeof content ? (size_t)file->size : sizeof content;
 	done = input_file_read(file, 0, content, length, err)
-	    && rank_name_tracker(content, length, folder, err);
+	    && (strcmp(tracker, DEEPSPEED_LATEST) == 0 ? read_latest : rank_name_tracker)(content,
+			length, folder, err);
 	input_file_close(file);
 	return done ? true : error_in_file(err, shown);
+}
+
+/* iter_0005000 is global_step5000 where DeepSpeed saved it. */
+static void
+name_step(const struct folder_listing *listing, char folder[RANK_NAME_ITERATION_SIZE])
+{
+	char     step[RANK_NAME_ITERATION_SIZE];
+	uint64_t number;
+
+	if (folder_listing_has(listing, folder) || !text_has_prefix(folder, "iter_")
+	    || !text_parse_u64(folder + 5, strlen(folder + 5), &number))
+		return;
+	text_format(step, sizeof step, RANK_NAME_STEP "%llu", (unsigned long long)number);
+	if (folder_listing_has(listing, step))
+		text_format(folder, RANK_NAME_ITERATION_SIZE, "%s", step);
 }
 
 /* The folder that --iteration or else the tracker names, which must be there. */
@@ -205,21 +246,23 @@ open_named_iteration(struct shards *shards, int root, const char *path,
 	const struct folder_listing *listing, const char *wanted, struct error *err)
 {
 	char        folder[RANK_NAME_ITERATION_SIZE], have[160];
-	const char *last = NULL;
+	const char *last = NULL, *tracker = folder_listing_has(listing, RANK_NAME_TRACKER)
+	    ? RANK_NAME_TRACKER : DEEPSPEED_LATEST;
 
 	if (wanted == NULL) {
-		if (!read_tracker(shards, root, path, folder, err))
+		if (!read_tracker(shards, root, path, tracker, folder, err))
 			return false;
 	} else if (!rank_name_tracker(wanted, strlen(wanted), folder, err)) {
 		return error_set(err, ERROR_USAGE, "usage",
 			"--iteration %s: a number or \"release\" is expected", wanted);
 	}
+	name_step(listing, folder);
 	if (folder_listing_has(listing, folder))
 		return enter_iteration(shards, root, path, folder, err);
 	if (list_iterations(listing, have, sizeof have, &last) == 0)
 		text_format(have, sizeof have, "no iteration folder");
 	error_set(err, ERROR_NO_INPUT, "tracker", "%s names %s, which is missing; have %s",
-		wanted == NULL ? RANK_NAME_TRACKER : "--iteration", folder, have);
+		wanted == NULL ? tracker : "--iteration", folder, have);
 	return error_in_file(err, path);
 }
 
@@ -391,12 +434,13 @@ shard_folder_open(struct shards *shards, int directory, const char *path,
 			err);
 	if ((file = shard_file_of(&listing)) != NULL)
 		return open_rank(shards, directory, path, file, err);
-	if (distributed_is(&listing))
+	if (distributed_is(&listing) || deepspeed_is(&listing))
 		return open_given_iteration(shards, directory, path, err);
 	for (index = 0; index < listing.count; index++)
 		if (rank_name_parse(listing.names[index], strlen(listing.names[index]), &rank))
 			return open_given_iteration(shards, directory, path, err);
-	if (folder_listing_has(&listing, RANK_NAME_TRACKER))
+	if (folder_listing_has(&listing, RANK_NAME_TRACKER)
+	    || folder_listing_has(&listing, DEEPSPEED_LATEST))
 		return open_named_iteration(shards, directory, path, &listing, NULL, err);
 	return open_only_iteration(shards, directory, path, &listing, log, err);
 }

@@ -462,3 +462,20 @@ shard_header_common(const struct value *common, struct shard_header *header, str
 	header->chunk_count = found && chunks > 0 && chunks <= MAX_CHUNKS ? (size_t)chunks : 1;
 	return true;
 }
+
+bool
+shard_header_layers(const struct shards *shards, struct arena *arena,
+	struct shard_header *header, struct error *err)
+{
+	size_t index, count = (size_t)shards->stage_count * shards->tensor_size;
+
+	if (!shard_header_common(shards_root(shards), header, err))
+		return shards_blame(shards, shards->count - 1, err);
+	header->chunk_count = 1;
+	header->models = arena_take(arena, shards->count, sizeof *header->models);
+	if (header->models == NULL)
+		return error_no_memory(err, shards->count * sizeof *header->models);
+	for (index = 0; index < count; index++)
+		header->models[index] = torch_file_root(shards->items[index].torch);
+	return true;
+}

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "container/identify.h"
 #include "container/zip_archive.h"
+#include "megatron/deepspeed.h"
 #include "megatron/distributed.h"
 #include "megatron/shard_folder.h"
 #include "megatron/shard_grid.h"
@@ -265,7 +266,8 @@ shards_open(const char *path, const struct shards_options *options, struct decis
 			goto fail;
 		}
 	}
-	if (shards->distribution != NULL && !distributed_take_common(shards, log, err))
+	if ((shards->distribution != NULL && !distributed_take_common(shards, log, err))
+	    || (shards->layer_prefixes != NULL && !deepspeed_classify(shards, log, err)))
 		goto fail;
 	return shards;
 fail:
@@ -273,11 +275,24 @@ fail:
 	return NULL;
 }
 
+bool
+shards_may_repeat(const struct shards *shards, size_t input)
+{
+	return shards->distribution != NULL ? distributed_may_repeat(shards, input)
+	    : shards->layer_prefixes != NULL && deepspeed_may_repeat(shards, input);
+}
+
 const struct value *
 shards_root(const struct shards *shards)
 {
-	return shards->distribution != NULL ? shards->distribution->common
-	    : torch_file_root(shards->items[0].torch);
+	size_t layer_files = (size_t)shards->stage_count * shards->tensor_size;
+
+	if (shards->distribution != NULL)
+		return shards->distribution->common;
+	if (shards->layer_prefixes != NULL)
+		return shards->count > layer_files
+		    ? torch_file_root(shards->items[layer_files].torch) : NULL;
+	return torch_file_root(shards->items[0].torch);
 }
 
 struct torch_file *

@@ -33,6 +33,10 @@ struct shards {
 	struct shard       *items;      /* sorted by pipeline rank, then tensor rank */
 	size_t              count;
 	unsigned            tensor_size, pipeline_size;         /* of the run that saved it */
+	unsigned            stage_count;        /* in the grid of items: pipeline_size, or the
+	                                           places of layer files */
+	const char        **layer_prefixes;     /* of DeepSpeed's layer files, by stage: what their
+	                                           names are behind; NULL: there are none */
 	struct distribution *distribution;      /* NULL: every shard is a rank's */
 	const char         *iteration;  /* folder that was taken ("release", "iter_0005000"), or "" */
 	bool                is_lone;    /* one rank was named: others were not looked for */
@@ -51,15 +55,18 @@ struct shards_options {
 /*
  * Opens the files and reads their pickles.  Missing ranks (a hole in the grid) are
  * ERROR_NO_INPUT and named; sorts, checks, notes (zip comment, unused members).
- * Formats that are neither mp_rank_* folders nor torch_dist (zarr, DeepSpeed, .nemo) are
- * refused by name. */
+ * Formats that are neither mp_rank_* folders nor torch_dist nor DeepSpeed's layer files (zarr,
+ * .nemo) are refused by name. */
 struct shards *shards_open(const char *path, const struct shards_options *options,
 	struct decision_log *log, struct error *err);
 /* Adds file and member of a shard to an error; returns false. */
 bool  shards_blame(const struct shards *shards, size_t index, struct error *err);
 /* "FILE" or "FILE:MEMBER" of a shard, for messages; returns `to`. */
 char *shards_describe(const struct shards *shards, size_t index, char *to, size_t size);
-/* The dict that holds `args` and the like: of the first rank, or common to all.  NULL: none. */
+/* May two inputs be the same, byte for byte, and this one of them? */
+bool shards_may_repeat(const struct shards *shards, size_t input);
+/* The dict that holds `args` and the like: of the first rank, or common to all.  NULL: none.
+ * What DeepSpeed saved it in is the last of its files. */
 const struct value *shards_root(const struct shards *shards);
 /* Opens a piece of a distributed checkpoint, for shards_close_piece().  Any thread may ask. */
 struct torch_file  *shards_open_piece(const struct shards *shards, size_t index,

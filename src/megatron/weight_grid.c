@@ -94,13 +94,13 @@ weight_grid_has_output(const struct weight_grid *grid)
 static size_t
 stage_shard(const struct weight_grid *grid, size_t stage, size_t tensor_rank)
 {
-	return stage % grid->shards->pipeline_size * grid->shards->tensor_size + tensor_rank;
+	return stage % grid->shards->stage_count * grid->shards->tensor_size + tensor_rank;
 }
 
 static size_t
 stage_chunk(const struct weight_grid *grid, size_t stage)
 {
-	return stage / grid->shards->pipeline_size;
+	return stage / grid->shards->stage_count;
 }
 
 static const struct weight_names *
@@ -180,7 +180,7 @@ count_stages(struct weight_grid *grid, const struct weight_grid_parts *parts,
 {
 	size_t stage, rank;
 
-	grid->stage_count = grid->shards->pipeline_size * parts->chunk_count;
+	grid->stage_count = grid->shards->stage_count * parts->chunk_count;
 	grid->first_layers = arena_take(arena, grid->stage_count + 1, sizeof *grid->first_layers);
 	if (grid->first_layers == NULL)
 		return error_no_memory(err, grid->stage_count * sizeof *grid->first_layers);

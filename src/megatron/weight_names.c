@@ -130,13 +130,14 @@ step(struct walk *walk, struct error *err)
 }
 
 bool
-weight_names_collect(const struct value *model, struct arena *arena,
+weight_names_collect(const struct value *model, const char *prefix, struct arena *arena,
 	struct weight_names *names, struct error *err)
 {
 	struct walk walk = { .arena = arena, .names = names };
 
 	memset(names, 0, sizeof *names);
-	if (!enter(&walk, model, 0, err))
+	text_format(walk.path, sizeof walk.path, "%s", prefix);
+	if (!enter(&walk, model, strlen(walk.path), err))
 		return false;
 	while (walk.depth > 0)
 		if (!step(&walk, err))
@@ -152,7 +153,8 @@ weight_names_dialect(const struct weight_names *names, size_t count)
 	enum model_role role;
 	unsigned        dialect, layer;
 
-	for (dialect = 0; dialect < DIALECT_COUNT; dialect++) {
+	/* DeepSpeed's is told by its files. */
+	for (dialect = 0; dialect < DIALECT_DEEPSPEED; dialect++) {
 		known = 0;
 		for (of = 0; of < count; of++)
 			for (index = 0; index < names[of].count; index++)

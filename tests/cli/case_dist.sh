@@ -31,3 +31,8 @@ echo "status $?"
 echo "status $?"
 "$MEGATRON2HF" verify out
 "$MEGATRON2HF" verify out --source checkpoint
+# DeepSpeed's files for each layer.
+cp -r "$FIXTURES/deepspeed/good-bigscience-tp2" deepspeed
+"$MEGATRON2HF" convert deepspeed -o layers --vocab-size 101
+"$MEGATRON2HF" verify layers --source deepspeed/global_step1000 --vocab-size 101 -q
+echo "status $?"

@@ -149,7 +149,7 @@ check_bad() {
 }
 
 for expected in fixtures/*.expected.json fixtures/ngc/*.expected.json fixtures/eras/*.expected.json \
-    fixtures/dist/*.expected.json; do
+    fixtures/dist/*.expected.json fixtures/deepspeed/*.expected.json; do
 	fixture=${expected%.expected.json}
 	source=$("$digests" get "$expected" source)
 	source=${source:+${fixture%/*}/$source}
