@@ -1,5 +1,6 @@
 #include "container/input_file.h"
 
+#include "base/descriptor.h"
 #include "base/signals.h"
 #include "base/text.h"
 
@@ -105,23 +106,6 @@ open_unlinked(const char *directory, struct error *err)
 	return -1;
 }
 
-static bool
-write_all(int fd, const unsigned char *bytes, size_t count, struct error *err)
-{
-	while (count > 0) {
-		ssize_t written = write(fd, bytes, count);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return error_os(err, ERROR_NO_OUTPUT, "spool",
-				"cannot spool standard input");
-		bytes += written;
-		count -= (size_t)written;
-	}
-	return true;
-}
-
 /* One block to `bytes`, *count 0 at the end.  A handler that restarts system calls would
  * leave us in read() for ever: poll() is never restarted, and looks at the flag by itself. */
 static bool
@@ -157,8 +141,12 @@ spool(int from, int to, struct error *err)
 	if (block == NULL)
 		return error_no_memory(err, SPOOL_BLOCK);
 	do {
-		if (!read_block(from, block, &count, err) || !write_all(to, block, count, err))
+		if (!read_block(from, block, &count, err))
 			goto out;
+		if (!descriptor_write(to, block, count)) {
+			error_os(err, ERROR_NO_OUTPUT, "spool", "cannot spool standard input");
+			goto out;
+		}
 	} while (count > 0);
 	done = true;
 out:

@@ -221,19 +221,19 @@ write_statement(const struct provenance *provenance, struct text *to)
 	text_add(to, "\n");
 }
 
-bool
-provenance_stage(const struct provenance *provenance, struct staging *statement,
-	struct error *err)
+struct atomic_file *
+provenance_stage(const struct provenance *provenance, struct error *err)
 {
-	struct text text = { 0 };
-	bool        done = false;
+	const struct m2h_convert_options *options = provenance->options;
+	struct text                       text = { 0 };
+	struct atomic_file               *file = NULL;
 
 	write_statement(provenance, &text);
 	if (text.failed)
 		error_no_memory(err, text.length);
 	else
-		done = staging_write(statement, "statement", text.bytes, text.length, err)
-			&& staging_sync(statement, err);
+		file = atomic_file_stage(options->provenance, text.bytes, text.length,
+			options->replace, err);
 	text_free(&text);
-	return done || error_in_file(err, provenance->options->provenance);
+	return file;
 }
