@@ -196,16 +196,12 @@ config_write_generation(const struct gpt2_config *config, struct text *to)
 	struct json_writer w = { .to = to, .indent = 2, .ascii = true };
 
 	json_open(&w, '{');
-	json_write_key(&w, "_from_model_config");
-	json_write_bool(&w, true);
+	json_add_bool(&w, "_from_model_config", true);
 	if (config->has_token_ids) {
-		json_write_key(&w, "bos_token_id");
-		json_write_u64(&w, config->bos_token_id);
-		json_write_key(&w, "eos_token_id");
-		json_write_u64(&w, config->eos_token_id);
+		json_add_u64(&w, "bos_token_id", config->bos_token_id);
+		json_add_u64(&w, "eos_token_id", config->eos_token_id);
 	}
-	json_write_key(&w, "transformers_version");
-	json_write_string(&w, GENERATION_VERSION);
+	json_add_string(&w, "transformers_version", GENERATION_VERSION);
 	json_close(&w, '}');
 	text_add(to, "\n");
 }
