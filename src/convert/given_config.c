@@ -121,11 +121,8 @@ given_config_read(const char *path, struct given_config *config, struct error *e
 		return error_in_file(err, path);
 	if (file->size > MAX_BYTES)
 		error_set(err, ERROR_LIMIT, "confjson", "larger than 1 MiB");
-	else if ((bytes = malloc((size_t)file->size + 1)) == NULL)
-		error_no_memory(err, file->size);
-	else
-		done = input_file_read(file, 0, (unsigned char *)bytes, (size_t)file->size, err)
-			&& parse(bytes, (size_t)file->size, config, err)
+	else if ((bytes = input_file_text(file, MAX_BYTES, err)) != NULL)
+		done = parse(bytes, (size_t)file->size, config, err)
 			&& (digest_sha256(bytes, (size_t)file->size, config->sha256)
 				|| error_no_memory(err, 0));
 	free(bytes);
