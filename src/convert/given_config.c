@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "container/input_file.h"
+#include "gpt2/config.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +30,9 @@ read_sizes(const struct json *root, struct arguments_given *to, struct error *er
 		{ "n_positions", &to->positions }, { "vocab_size", &to->vocabulary },
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct json *node = find(root, rows[i].key);
-
-		if (node != NULL && (!json_u64(node, rows[i].to) || *rows[i].to == 0))
-			return error_set(err, ERROR_CORRUPT, "confjson",
-				"%s is not a positive integer", rows[i].key);
-	}
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!config_read_size(find(root, rows[i].key), rows[i].key, rows[i].to, err))
+			return false;
 	return true;
 }
 
@@ -54,12 +51,9 @@ read_reals(const struct json *root, struct arguments_given *to, struct error *er
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct json *node = find(root, rows[i].key);
-
 		*rows[i].to = -1;
-		if (node != NULL && (!json_number(node, rows[i].to) || *rows[i].to < 0))
-			return error_set(err, ERROR_CORRUPT, "confjson",
-				"%s is not a number from 0 up", rows[i].key);
+		if (!config_read_real(find(root, rows[i].key), rows[i].key, rows[i].to, err))
+			return false;
 	}
 	return true;
 }

@@ -208,34 +208,34 @@ config_write_generation(const struct gpt2_config *config, struct text *to)
 
 /* ---- reading ---------------------------------------------------------------------- */
 
+bool
+config_read_size(const struct json *node, const char *key, uint64_t *to, struct error *err)
+{
+	return node == NULL || (json_u64(node, to) && *to != 0)
+		|| error_set(err, ERROR_CORRUPT, "confjson", "%s is not a positive integer", key);
+}
+
+bool
+config_read_real(const struct json *node, const char *key, double *to, struct error *err)
+{
+	return node == NULL || (json_number(node, to) && *to >= 0)
+		|| error_set(err, ERROR_CORRUPT, "confjson", "%s is not a number from 0 up", key);
+}
+
 /* A member that counts something: absent takes the default, null and 0 are refused. */
 static bool
 read_size(const struct json *root, const char *key, uint64_t absent, uint64_t *to,
 	struct error *err)
 {
-	const struct json *node = json_member(root, key);
-
 	*to = absent;
-	if (node == NULL)
-		return true;
-	if (!json_u64(node, to) || *to == 0)
-		return error_set(err, ERROR_CORRUPT, "confjson",
-			"%s is not a positive integer", key);
-	return true;
+	return config_read_size(json_member(root, key), key, to, err);
 }
 
 static bool
 read_real(const struct json *root, const char *key, double absent, double *to, struct error *err)
 {
-	const struct json *node = json_member(root, key);
-
 	*to = absent;
-	if (node == NULL)
-		return true;
-	if (!json_number(node, to) || *to < 0)
-		return error_set(err, ERROR_CORRUPT, "confjson",
-			"%s is not a number from 0 up", key);
-	return true;
+	return config_read_real(json_member(root, key), key, to, err);
 }
 
 static bool
