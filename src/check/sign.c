@@ -1,8 +1,8 @@
 #include "check/sign.h"
 
+#include "base/atomic_file.h"
 #include "base/certificate.h"
 #include "base/signals.h"
-#include "base/whole_file.h"
 #include "check/pem_file.h"
 #include "check/signature.h"
 #include "check/signed_files.h"
@@ -259,7 +259,7 @@ sign_all(struct signing *signing, struct error *err)
 		done = signature_write(payload.bytes, payload.length, signing->key, signing->chain,
 			&bundle, err) && check_bundle(signing, &bundle, &payload, err)
 			&& signals_go_on(err)
-			&& whole_file_write(signing->result->output, bundle.bytes, bundle.length,
+			&& atomic_file_write(signing->result->output, bundle.bytes, bundle.length,
 				order->replace, err);
 out:
 	text_free(&payload);
@@ -302,7 +302,7 @@ sign_directory(const struct sign_order *order, struct sign_result *result,
 	if ((result->output = choose_output(result, order)) == NULL)
 		error_no_memory(err, strlen(order->directory));
 	else
-		done = whole_file_check(result->output, order->replace, err)
+		done = atomic_file_check(result->output, order->replace, err)
 			&& read_key(&signing, err) && read_chain(&signing, err)
 			&& sign_all(&signing, err);
 	free(signing.block);

@@ -52,11 +52,10 @@ verify_config_read(struct verify_run *run, struct gpt2_config *config, char acti
 
 	text_add(&path, "%s/" NAME, run->path);
 	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
-	if (file != NULL && file->size <= CONFIG_BYTES)
-		bytes = malloc((size_t)file->size + 1);
+	if (file != NULL)
+		bytes = input_file_text(file, CONFIG_BYTES, &ignored);
 	if (bytes != NULL)
-		done = input_file_read(file, 0, bytes, (size_t)file->size, &ignored)
-			&& config_read(bytes, (size_t)file->size, config, activation, &ignored);
+		done = config_read(bytes, (size_t)file->size, config, activation, &ignored);
 	if (done)
 		check_fixed_keys(run, bytes, (size_t)file->size);
 	free(bytes);

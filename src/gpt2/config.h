@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct json;
+
 /* What config.json says of a GPT-2. */
 struct gpt2_config {
 	struct gpt2_sizes sizes;
@@ -33,5 +35,8 @@ void config_write_generation(const struct gpt2_config *config, struct text *to);
  * the wrong type.  activation_function is copied to `activation`. */
 bool config_read(const char *bytes, size_t length, struct gpt2_config *config,
 	char activation[64], struct error *err);
+/* One value of it; a member that is absent, NULL, leaves *to as it is.  ERROR_CORRUPT. */
+bool config_read_size(const struct json *node, const char *key, uint64_t *to, struct error *err);
+bool config_read_real(const struct json *node, const char *key, double *to, struct error *err);
 
 #endif
