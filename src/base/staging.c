@@ -231,22 +231,36 @@ remove_stale(struct staging *staging, struct error *err)
 
 /* ---- making ----------------------------------------------------------------------- */
 
-/* Opens and locks the directory just made.  false: another run took it for a stale one. */
+/* A file system that knows no locks (Lustre, some NFS) will do: where nobody can lock, nobody
+ * takes what is there for stale. */
+static bool
+lock_directory(int directory)
+{
+	return flock(directory, LOCK_EX | LOCK_NB) == 0
+		|| errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK;
+}
+
+/* Opens and locks the directory just made.  false: it is gone again, because another run took
+ * it for a stale one or because it cannot be used. */
 static bool
 take_directory(struct staging *staging)
 {
 	struct stat opened, named;
+	int         fault;
 
 	staging->directory = openat(staging->parent, staging->staged_name,
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (staging->directory >= 0 && flock(staging->directory, LOCK_EX | LOCK_NB) == 0
+	if (staging->directory >= 0 && lock_directory(staging->directory)
 	    && fstat(staging->directory, &opened) == 0
 	    && fstatat(staging->parent, staging->staged_name, &named, AT_SYMLINK_NOFOLLOW) == 0
 	    && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
 		return true;
+	fault = errno;
 	if (staging->directory >= 0)
 		close(staging->directory);
 	staging->directory = -1;
+	unlinkat(staging->parent, staging->staged_name, AT_REMOVEDIR);
+	errno = fault;
 	return false;
 }
 
