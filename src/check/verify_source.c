@@ -192,7 +192,13 @@ open_model(struct comparing *comparing, const struct gpt2_config *config, struct
 	decision_log_note(comparing->run->log, NOTE_NOTE, "heads-from-config",
 		"%" PRIu64 " attention heads, as config.json says: the checkpoint does not tell",
 		config->n_head);
-	return model_open(comparing->shards, &options, comparing->run->log, err);
+	model = model_open(comparing->shards, &options, comparing->run->log, err);
+	/* What would be a wrong option is a wrong file. */
+	if (model == NULL && err->kind == ERROR_USAGE) {
+		err->kind = ERROR_MISMATCH;
+		error_in_file(err, "config.json");
+	}
+	return model;
 }
 
 static bool

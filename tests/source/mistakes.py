@@ -197,6 +197,12 @@ def config(bench):
         directory.config[key] = value
         directory.save()
         bench.verify(f"{key} {value}", directory.path, told, 1, ["config.json: " + says])
+    directory, _ = bench.directory("ngc/good-py2.zip")
+    directory.config.update(n_head=3, n_embd=15)
+    directory.save()
+    bench.verify("heads that only config.json tells", directory.path,
+                 ["--source", bench.fixtures / "ngc/good-py2.zip"], 1,
+                 ["config.json: hidden_size", "is not divisible by 3 heads"])
     for key, says in (("num_attention_heads", "n_head is 4 and num_attention_heads is 2"),
                       ("max_position_embeddings", "and max_position_embeddings is 2")):
         directory, told = bench.directory(SMALL)
