@@ -122,7 +122,7 @@ help:
 	@echo "make tests       all tests, nothing installed"
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
+	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
 	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make clean       remove $(BUILD)"
