@@ -137,7 +137,7 @@ help:
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
-	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
+	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
 	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make clean       remove $(BUILD)"
