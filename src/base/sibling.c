@@ -214,22 +214,35 @@ make_entry(struct sibling *sibling)
 	return true;
 }
 
-/* Locks what was just made.  false: another run took it for a stale one, and it is gone. */
+/* A file system that knows no locks (Lustre, some NFS) will do: where nobody can lock, nobody
+ * takes what is there for stale. */
+static bool
+lock(int fd)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) == 0
+		|| errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK;
+}
+
+/* Locks what was just made.  false: it is gone again, because another run took it for a stale
+ * one or because it cannot be used. */
 static bool
 lock_entry(struct sibling *sibling)
 {
 	struct stat opened, named;
+	bool        locked = sibling->fd >= 0 && lock(sibling->fd);
+	int         fault = errno;
 
-	/* A file system without locks has no stale siblings either: nobody can take ours. */
-	if (sibling->fd >= 0
-	    && (flock(sibling->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-	    && fstat(sibling->fd, &opened) == 0
+	if (locked && fstat(sibling->fd, &opened) == 0
 	    && fstatat(sibling->parent, sibling->made, &named, AT_SYMLINK_NOFOLLOW) == 0
 	    && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
 		return true;
 	if (sibling->fd >= 0)
 		close(sibling->fd);
 	sibling->fd = -1;
+	if (!locked && fault != EWOULDBLOCK)
+		unlinkat(sibling->parent, sibling->made,
+			sibling->kind == SIBLING_FILE ? 0 : AT_REMOVEDIR);
+	errno = fault;
 	return false;
 }
 

@@ -190,17 +190,6 @@ parse_number(const char *what, const char *value, uint64_t least, uint64_t most,
 	return usage_error(err, what, expected, value);
 }
 
-static bool
-set_output(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	if (value[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
-	options->output = value;
-	return true;
-}
-
 /* 64 hex digits in either case, with or without "sha256:" before them, are a digest; any
  * other word is a path, unless it looks like a digest that lost some digits. */
 static bool
@@ -251,83 +240,6 @@ set_vocab_size(struct options *options, const struct option_spec *spec, const ch
 }
 
 static bool
-set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->tokenizer = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--tokenizer: the path is empty");
-}
-
-static bool
-set_qkv_layout(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = { "auto", "0", "1", "2", NULL };
-	unsigned                 choice;
-
-	options->qkv_layout = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
-set_activation(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = {
-		"gelu_new", "gelu", "relu2", "gelu_fast", "gelu_pytorch_tanh", NULL };
-	unsigned                 choice;
-
-	options->activation = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
-set_replicas(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = { "rank0", "mean", NULL };
-	unsigned                 choice;
-
-	options->replicas = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
-set_weights(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = { "safetensors", "pytorch", "both", NULL };
-	unsigned                 choice;
-
-	options->weights = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
-set_dtype(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = { "keep", "float16", "bfloat16", "float32", NULL };
-	unsigned                 choice;
-
-	options->dtype = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
-set_profile(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = { "hf5", "hf4.18", NULL };
-	unsigned                 choice;
-
-	options->profile = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
 set_model_card(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -344,27 +256,6 @@ set_license(struct options *options, const struct option_spec *spec, const char 
 	(void)spec, (void)err;
 	options->license = value;
 	return true;
-}
-
-static bool
-set_stream(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	static const char *const names[] = { "tar", NULL };
-	unsigned                 choice;
-
-	options->stream = value;
-	return choose(spec, value, names, &choice, err);
-}
-
-static bool
-set_staging(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->staging = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--staging: the path is empty");
 }
 
 static bool
@@ -423,26 +314,6 @@ set_iteration(struct options *options, const struct option_spec *spec, const cha
 	    || (text_parse_u64(value, strlen(value), &number) && number > 0))
 		return true;
 	return usage_error(err, "--iteration", "a number above 0 or release", value);
-}
-
-static bool
-set_source(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->source = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--source: the path is empty");
-}
-
-static bool
-set_config(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->config = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--config: the path is empty");
 }
 
 /* "github", "junit=FILE" or "sarif=FILE"; each use adds a report. */
@@ -559,10 +430,37 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 			"--%s: the path is empty", spec->name); \
 	}
 
+SET_PATH(set_output, output)
+SET_PATH(set_tokenizer, tokenizer)
+SET_PATH(set_staging, staging)
+SET_PATH(set_source, source)
+SET_PATH(set_config, config)
 SET_PATH(set_key, key)
 SET_PATH(set_certificate, certificate)
 SET_PATH(set_signature, signature)
 SET_PATH(set_ca, ca)
+
+/* One of a few words, which the library takes as they are. */
+#define SET_WORD(setter, member, ...) \
+	static bool \
+	setter(struct options *options, const struct option_spec *spec, const char *value, \
+		struct error *err) \
+	{ \
+		static const char *const names[] = { __VA_ARGS__, NULL }; \
+		unsigned                 choice; \
+		\
+		options->member = value; \
+		return choose(spec, value, names, &choice, err); \
+	}
+
+SET_WORD(set_qkv_layout, qkv_layout, "auto", "0", "1", "2")
+SET_WORD(set_activation, activation,
+	"gelu_new", "gelu", "relu2", "gelu_fast", "gelu_pytorch_tanh")
+SET_WORD(set_replicas, replicas, "rank0", "mean")
+SET_WORD(set_weights, weights, "safetensors", "pytorch", "both")
+SET_WORD(set_dtype, dtype, "keep", "float16", "bfloat16", "float32")
+SET_WORD(set_profile, profile, "hf5", "hf4.18")
+SET_WORD(set_stream, stream, "tar")
 
 #define SET_FLAG(setter, member) \
 	static bool \
