@@ -4,7 +4,7 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check tests matrix asan bench install uninstall clean
+.PHONY: all help packages demo check tests matrix interop asan bench install uninstall clean
 
 all:
 
@@ -83,6 +83,12 @@ matrix:
 	@$${PYTHON:-/usr/bin/python3} tests/matrix/cast.py $(STREAM)
 	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
 
+# Against the real programs, in environments of pinned versions from PyPI; ONLY="SUITE ..." for some.
+interop:
+	@sh tests/bootstrap.sh interop
+	@$(MAKE) --no-print-directory -s all $(BENCH)
+	@$${PYTHON:-/usr/bin/python3} tests/interop/run.py $(BUILD) $(ONLY)
+
 asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -108,6 +114,7 @@ help:
 	@echo "make check       packages, build, all tests"
 	@echo "make tests       all tests, nothing installed"
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
+	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
 	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"
