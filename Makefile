@@ -17,9 +17,18 @@ M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fvisibility=hidden
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes $(if $(WERROR),-Werror)
 M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
 
+# ISA-L inflates faster than zlib; it is not packaged for every architecture.  ISAL= does without.
+ISAL   := $(shell echo '\#include <isa-l/igzip_lib.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+ifeq ($(ISAL),yes)
+M2H_CFLAGS += -DM2H_HAS_ISAL
+M2H_LDLIBS += -lisal
+endif
+
 # What the build needs: header, and the Debian package that has it.
 NEEDED  = zip.h=libzip-dev zlib.h=zlib1g-dev libdeflate.h=libdeflate-dev \
   cjson/cJSON.h=libcjson-dev openssl/evp.h=libssl-dev
+
+SCHEMAS  = man/megatron2hf.schema.json man/conversion.schema.json
 
 LIB     := $(BUILD)/libmegatron2hf.a
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard src/*/*.c))))
@@ -100,9 +109,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/megatron2hf $(DESTDIR)$(PREFIX)/bin
 	install -m 644 man/megatron2hf.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/megatron2hf
+	install -m 644 $(SCHEMAS) $(DESTDIR)$(PREFIX)/share/megatron2hf
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/megatron2hf $(DESTDIR)$(PREFIX)/share/man/man1/megatron2hf.1
+	rm -f $(SCHEMAS:man/%=$(DESTDIR)$(PREFIX)/share/megatron2hf/%)
+	@rmdir $(DESTDIR)$(PREFIX)/share/megatron2hf 2>/dev/null || :
 
 clean:
 	rm -rf $(BUILD)

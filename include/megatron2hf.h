@@ -104,7 +104,7 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	const char   *sha256;           /* 64 hex digits, or the path of a SHA256SUMS file */
 	uint64_t      attention_heads;  /* for checkpoints that do not say; 0: not given */
 	const char   *vocab_size;       /* "auto" (NULL), "padded" or a number */
-	const char   *tokenizer;        /* "auto" (NULL) or "none" */
+	const char   *tokenizer;        /* "auto" (NULL), "none" or a folder */
 	const char   *qkv_layout;       /* "auto" (NULL), "0", "1" or "2" */
 	const char   *activation;       /* "gelu_new", "gelu", "relu2"; NULL: as the source says */
 	const char   *iteration;        /* a number or "release"; NULL: as the tracker says */
@@ -116,6 +116,16 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      max_shard_bytes;  /* of the tensors in a weight file; 0: 50 GB */
 	const char   *profile;          /* "hf5" (NULL) or "hf4.18" */
 	bool          tensor_sha256;    /* a SHA-256 of each tensor in the manifest */
+	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
+	const char   *license;          /* id for the head of README.md; NULL: none */
+	const char   *stream;           /* "tar": no directory is made, but its files are written to
+	                                   stream_descriptor as a tar; NULL: a directory */
+	int           stream_descriptor;
+	const char   *staging;          /* folder in which they are made before; NULL: $TMPDIR, else
+	                                   /tmp */
+	const char   *provenance;       /* a file for an in-toto statement; `replace` counts for it */
+	uint64_t      source_date;      /* time in a stream or statement, in seconds since 1970, at
+	                                   most 8589934591; 0: 1970 in the one, none in the other */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */
@@ -209,6 +219,10 @@ struct m2h_verify_options {
 	bool          has_tolerance;
 	double        tolerance;        /* |a - b| up to this is no difference */
 	unsigned      threads;          /* 0: all cores allowed */
+	const char   *signature;        /* path of a model signature to verify; NULL: none.  With it
+	                                   exactly one of: */
+	const char   *key;              /* PEM file with the signer's public key or certificate */
+	const char   *ca;               /* PEM file with root certificates */
 	m2h_progress *progress;
 	void         *progress_context;
 };
@@ -216,6 +230,8 @@ struct m2h_verify_options {
 struct m2h_problem {
 	int              status;
 	struct m2h_error error;
+	const char      *file;          /* in the directory, "." for itself; "": none */
+	const char      *tensor;        /* of that file; "": it is not about one */
 };
 
 struct m2h_verification {
@@ -290,6 +306,38 @@ struct m2h_comparison {
 };
 M2H_API struct m2h_comparison *m2h_diff(const struct m2h_diff_options *options);
 M2H_API void m2h_comparison_free(struct m2h_comparison *comparison);
+
+/* ---- sign ------------------------------------------------------------------------- */
+
+/* Asked when the private key is encrypted, at most once.  false: there is no passphrase, and
+ * `reason` (room for 256 bytes) may say why.  Else it is in `to`, below `size` bytes. */
+typedef bool m2h_passphrase(void *context, char *to, size_t size, char *reason);
+
+struct m2h_sign_options {
+	const char     *directory;
+	const char     *key;            /* PEM file of the private key; "-": standard input */
+	const char     *certificate;    /* PEM file of its certificates, leaf first; NULL: none */
+	const char     *output;         /* the signature to make; NULL: model.sig in the directory */
+	bool            replace;        /* replace it if it exists */
+	m2h_passphrase *passphrase;     /* may be NULL */
+	void           *passphrase_context;
+	m2h_progress   *progress;       /* may be NULL */
+	void           *progress_context;
+};
+
+struct m2h_signing {
+	int                    status;
+	struct m2h_error       error;
+	const char            *output;          /* path of the signature */
+	char                   fingerprint[65]; /* of the key: SHA-256 of its public half as PEM */
+	char                   root[65];        /* SHA-256 over the digests of all files */
+	const struct m2h_file *files;           /* that were signed, sorted by name */
+	size_t                 file_count;
+	const struct m2h_note *notes;
+	size_t                 note_count;
+};
+M2H_API struct m2h_signing *m2h_sign(const struct m2h_sign_options *options);
+M2H_API void m2h_signing_free(struct m2h_signing *signing);
 
 /* SIGINT, SIGTERM and SIGHUP make running calls clean up and end with M2H_SIGNAL + N; a
  * second one ends the process.  SIGPIPE and SIGXFSZ are ignored.  For programs that have no

@@ -8,9 +8,15 @@ set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
 	libdeflate-dev'
-TEST_PACKAGES='zip unzip python3 mandoc strace clang'
+TEST_PACKAGES='zip unzip python3 python3-yaml python3-jsonschema libxml2-utils cmark mandoc strace
+	clang openssl'
 MATRIX_PACKAGES='python3 python3-torch python3-numpy unzip'
 INTEROP_PACKAGES='python3 python3-venv python3-pip python3-torch python3-numpy openssl'
+
+# Not built for every architecture; the program does without.
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64|arm64) BUILD_PACKAGES="$BUILD_PACKAGES libisal-dev" ;;
+esac
 
 case ${1-test} in
 build) packages=$BUILD_PACKAGES ;;

@@ -21,8 +21,11 @@ run() {
 	run sh tests/diff/run.sh "$build/megatron2hf"
 	run sh tests/forms/run.sh "$build/megatron2hf"
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
+	run sh tests/furniture/run.sh "$build"
+	run sh tests/sign/run.sh "$build/megatron2hf"
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"
+	run sh tests/reports/run.sh "$build/megatron2hf"
 	echo "status $status"
 } 2>&1 | tee "$log" | grep -av '^status [01]$'
 

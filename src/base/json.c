@@ -15,7 +15,8 @@
 /*
  * cJSON is lenient in places where a verifier must not be, and says nothing of depth or of
  * how a number was spelt.  One walk over the bytes settles what the tree cannot show:
- * depth, NUL escapes, spelling of numbers, control characters in strings.
+ * depth, escapes (cJSON reads \u12G4 as NUL), spelling of numbers, control characters in
+ * strings.
  */
 struct scan {
 	const char *bytes;
@@ -33,6 +34,36 @@ scan_fault(const struct scan *scan, struct error *err, const char *what)
 }
 
 static bool
+are_hex(const char *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (memchr("0123456789abcdefABCDEF", at[i], 22) == NULL)
+			return false;
+	return true;
+}
+
+/* At a backslash; ends on the last character of the escape.  Halves of surrogate pairs are
+ * cJSON's, which refuses them. */
+static bool
+scan_escape(struct scan *scan, struct error *err)
+{
+	const char *at = scan->bytes + scan->at + 1;
+	size_t      left = scan->length - scan->at - 1;
+
+	if (left == 0 || memchr("\"\\/bfnrtu", *at, 9) == NULL)
+		return scan_fault(scan, err, "an escape that is none");
+	if (*at == 'u') {
+		if (left < 5 || !are_hex(at + 1, 4))
+			return scan_fault(scan, err, "an escape that is none");
+		if (memcmp(at + 1, "0000", 4) == 0)
+			return scan_fault(scan, err, "\\u0000 in a string");
+		scan->at += 4;
+	}
+	scan->at++;
+	return true;
+}
+
+static bool
 scan_string(struct scan *scan, struct error *err)
 {
 	for (scan->at++; scan->at < scan->length; scan->at++) {
@@ -42,12 +73,8 @@ scan_string(struct scan *scan, struct error *err)
 			return true;
 		if (byte < 0x20)
 			return scan_fault(scan, err, "a control character in a string");
-		if (byte != '\\')
-			continue;
-		if (scan->length - scan->at >= 6
-		    && memcmp(scan->bytes + scan->at, "\\u0000", 6) == 0)
-			return scan_fault(scan, err, "\\u0000 in a string");
-		scan->at++;
+		if (byte == '\\' && !scan_escape(scan, err))
+			return false;
 	}
 	return scan_fault(scan, err, "a string without end");
 }

@@ -23,7 +23,10 @@ struct staged_file {
 	int  fd;                /* -1: synced and closed */
 };
 
+enum staging_kind { FOR_DIRECTORY, FOR_FILE, PRIVATE };
+
 struct staging {
+	enum staging_kind  kind;
 	int                parent;              /* directory that holds both */
 	int                directory;           /* the staging directory, locked */
 	bool               replace, published;
@@ -78,9 +81,10 @@ open_parent(const char *parent, struct error *err)
 }
 
 static bool
-check_in_parent(int parent, const char *name, const char *destination, bool replace,
-	struct error *err)
+check_in_parent(int parent, const char *name, const char *destination, enum staging_kind kind,
+	bool replace, struct error *err)
 {
+	bool        is_file = kind == FOR_FILE;
 	struct stat found;
 
 	if (faccessat(parent, ".", W_OK | X_OK, AT_EACCESS) != 0)
@@ -89,17 +93,18 @@ check_in_parent(int parent, const char *name, const char *destination, bool repl
 	if (fstatat(parent, name, &found, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT || error_os(err, ERROR_NO_OUTPUT, "exists",
 			"cannot look at '%s'", destination);
-	if (!S_ISDIR(found.st_mode))
-		return error_set(err, ERROR_NO_OUTPUT, "exists",
-			"'%s' already exists and is not a directory", destination);
+	if (is_file ? !S_ISREG(found.st_mode) : !S_ISDIR(found.st_mode))
+		return error_set(err, ERROR_NO_OUTPUT, "exists", "'%s' already exists and is not a "
+			"%s", destination, is_file ? "regular file" : "directory");
 	if (replace)
 		return true;
 	error_set(err, ERROR_NO_OUTPUT, "exists", "'%s' already exists", destination);
-	return error_hint(err, "use --force to replace it, or name another directory");
+	return error_hint(err, "use --force to replace it, or name another %s",
+		is_file ? "file" : "directory");
 }
 
-bool
-staging_check(const char *destination, bool replace, struct error *err)
+static bool
+check_place(const char *destination, enum staging_kind kind, bool replace, struct error *err)
 {
 	char parent[PATH_MAX], name[NAME_MAX + 1];
 	int  fd;
@@ -109,9 +114,21 @@ staging_check(const char *destination, bool replace, struct error *err)
 		return false;
 	if ((fd = open_parent(parent, err)) < 0)
 		return false;
-	can = check_in_parent(fd, name, destination, replace, err);
+	can = check_in_parent(fd, name, destination, kind, replace, err);
 	close(fd);
 	return can;
+}
+
+bool
+staging_check(const char *destination, bool replace, struct error *err)
+{
+	return check_place(destination, FOR_DIRECTORY, replace, err);
+}
+
+bool
+staging_check_file(const char *destination, bool replace, struct error *err)
+{
+	return check_place(destination, FOR_FILE, replace, err);
 }
 
 uint64_t
@@ -166,6 +183,16 @@ is_staging_name(const char *entry, const char *name)
 		&& strlen(entry + 6 + length) == SUFFIX_LETTERS;
 }
 
+/* Private ones may lie in a folder of everybody's, where only our own are ours to remove. */
+static bool
+is_ours(const struct staging *staging, int directory)
+{
+	struct stat found;
+
+	return staging->kind != PRIVATE
+		|| (fstat(directory, &found) == 0 && found.st_uid == geteuid());
+}
+
 /* Staging directories that a killed run left behind: their lock is free. */
 static bool
 remove_stale(struct staging *staging, struct error *err)
@@ -190,9 +217,9 @@ remove_stale(struct staging *staging, struct error *err)
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (stale < 0)
 			continue;
-		if (flock(stale, LOCK_EX | LOCK_NB) == 0)
+		if (is_ours(staging, stale) && flock(stale, LOCK_EX | LOCK_NB) == 0)
 			remove_tree(staging->parent, entry->d_name, 0);
-		else if (errno == EWOULDBLOCK)
+		else if (staging->kind != PRIVATE && errno == EWOULDBLOCK)
 			free_to_go = error_set(err, ERROR_NO_OUTPUT, "stale",
 				"another megatron2hf is writing '%s' (it holds %s)",
 				staging->destination, entry->d_name);
@@ -203,6 +230,25 @@ remove_stale(struct staging *staging, struct error *err)
 }
 
 /* ---- making ----------------------------------------------------------------------- */
+
+/* Opens and locks the directory just made.  false: another run took it for a stale one. */
+static bool
+take_directory(struct staging *staging)
+{
+	struct stat opened, named;
+
+	staging->directory = openat(staging->parent, staging->staged_name,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (staging->directory >= 0 && flock(staging->directory, LOCK_EX | LOCK_NB) == 0
+	    && fstat(staging->directory, &opened) == 0
+	    && fstatat(staging->parent, staging->staged_name, &named, AT_SYMLINK_NOFOLLOW) == 0
+	    && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+		return true;
+	if (staging->directory >= 0)
+		close(staging->directory);
+	staging->directory = -1;
+	return false;
+}
 
 /* A name that no other process has; the mode follows the umask, as mkdir's does. */
 static bool
@@ -220,40 +266,77 @@ make_directory(struct staging *staging, struct error *err)
 		suffix[SUFFIX_LETTERS] = '\0';
 		text_format(staging->staged_name, sizeof staging->staged_name, ".%s.m2h-%s",
 			staging->name, suffix);
-		if (mkdirat(staging->parent, staging->staged_name, 0777) == 0)
+		if (mkdirat(staging->parent, staging->staged_name,
+			staging->kind == PRIVATE ? 0700 : 0777) == 0) {
+			if (take_directory(staging))
+				return true;
+		} else if (errno != EEXIST) {
 			break;
-		if (errno != EEXIST || attempt == 999) {
-			error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot make a directory beside '%s'",
-				staging->destination);
-			staging->staged_name[0] = '\0';
-			return false;
 		}
 	}
-	staging->directory = openat(staging->parent, staging->staged_name,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (staging->directory < 0 || flock(staging->directory, LOCK_EX | LOCK_NB) != 0)
-		return error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot open and lock '%s'",
-			staging->staged_name);
-	return true;
+	error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot make a directory %s '%s'",
+		staging->kind == PRIVATE ? "in" : "beside", staging->destination);
+	staging->staged_name[0] = '\0';
+	return false;
 }
 
-struct staging *
-staging_open(const char *destination, bool replace, struct error *err)
+static struct staging *
+new_staging(const char *destination, struct error *err)
 {
 	struct staging *staging = calloc(1, sizeof *staging);
-	char            parent[PATH_MAX];
 
 	if (staging == NULL) {
 		error_no_memory(err, sizeof *staging);
 		return NULL;
 	}
 	staging->parent = staging->directory = -1;
-	staging->replace = replace;
 	text_format(staging->destination, sizeof staging->destination, "%s", destination);
+	return staging;
+}
+
+static struct staging *
+open_for(const char *destination, enum staging_kind kind, bool replace, struct error *err)
+{
+	struct staging *staging = new_staging(destination, err);
+	char            parent[PATH_MAX];
+
+	if (staging == NULL)
+		return NULL;
+	staging->kind = kind;
+	staging->replace = replace;
 	if (!split_destination(destination, parent, staging->name, err)
 	    || (staging->parent = open_parent(parent, err)) < 0
-	    || !check_in_parent(staging->parent, staging->name, destination, replace, err)
+	    || !check_in_parent(staging->parent, staging->name, destination, kind, replace, err)
 	    || !remove_stale(staging, err) || !make_directory(staging, err)) {
+		staging_close(staging);
+		return NULL;
+	}
+	return staging;
+}
+
+struct staging *
+staging_open(const char *destination, bool replace, struct error *err)
+{
+	return open_for(destination, FOR_DIRECTORY, replace, err);
+}
+
+struct staging *
+staging_open_file(const char *destination, bool replace, struct error *err)
+{
+	return open_for(destination, FOR_FILE, replace, err);
+}
+
+struct staging *
+staging_open_private(const char *folder, struct error *err)
+{
+	struct staging *staging = new_staging(folder, err);
+
+	if (staging == NULL)
+		return NULL;
+	staging->kind = PRIVATE;
+	text_format(staging->name, sizeof staging->name, "megatron2hf");
+	if ((staging->parent = open_parent(folder, err)) < 0 || !remove_stale(staging, err)
+	    || !make_directory(staging, err)) {
 		staging_close(staging);
 		return NULL;
 	}
@@ -357,6 +440,16 @@ staging_sync(struct staging *staging, struct error *err)
 	return true;
 }
 
+/* Without flags, for file systems that know none, where nothing can be replaced by it. */
+static bool
+rename_new(int from_directory, const char *from, const struct staging *staging, bool exists)
+{
+	return renameat2(from_directory, from, staging->parent, staging->name,
+			RENAME_NOREPLACE) == 0
+		|| (errno == EINVAL && !exists
+		    && renameat(from_directory, from, staging->parent, staging->name) == 0);
+}
+
 static bool
 rename_into_place(struct staging *staging)
 {
@@ -366,11 +459,7 @@ rename_into_place(struct staging *staging)
 
 	if (exists && staging->replace)
 		return renameat2(staging->parent, from, staging->parent, to, RENAME_EXCHANGE) == 0;
-	if (renameat2(staging->parent, from, staging->parent, to, RENAME_NOREPLACE) == 0)
-		return true;
-	/* Some file systems know no flags; without a destination plain rename does the same. */
-	return errno == EINVAL && !exists
-		&& renameat(staging->parent, from, staging->parent, to) == 0;
+	return rename_new(staging->parent, from, staging, exists);
 }
 
 bool
@@ -401,6 +490,24 @@ staging_publish(struct staging *staging, struct error *err)
 			"replaced could not be removed and is in '%s'", staging->destination,
 			staging->staged_name);
 	return true;
+}
+
+bool
+staging_publish_file(struct staging *staging, struct error *err)
+{
+	const char *from = staging->files[0].name;
+	struct stat found;
+	bool        exists = fstatat(staging->parent, staging->name, &found,
+		AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (staging->replace
+		? renameat(staging->directory, from, staging->parent, staging->name) != 0
+		: !rename_new(staging->directory, from, staging, exists))
+		return error_os(err, ERROR_NO_OUTPUT, "renamefail", "cannot move the result to '%s'",
+			staging->destination);
+	return sync_descriptor(staging->parent) || error_os(err, ERROR_NO_OUTPUT, "eio",
+		"'%s' is in its place, but the directory that holds it cannot be synced",
+		staging->destination);
 }
 
 void

@@ -209,6 +209,52 @@ text_grouped(char to[TEXT_NUMBER_SIZE], uint64_t number)
 
 /* Python writes the shortest digits that read back the same: positional from 1e-4 up to
  * 1e16, else with an exponent of at least two digits. */
+/* The number with that many digits; or, where it lies just between two decimals, with the last
+ * digit one off: what %e rounds to need not be the one that reads back as it. */
+static bool
+try_digits(char to[TEXT_NUMBER_SIZE], int precision, double number)
+{
+	static const int steps[] = { 0, 1, -1 };
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		char *last;
+
+		snprintf(to, TEXT_NUMBER_SIZE, "%.*e", precision - 1, number);
+		if ((last = strchr(to, 'e')) == NULL)
+			return true;            /* not finite */
+		last--;
+		if (*last + steps[i] < '0' || *last + steps[i] > '9')
+			continue;
+		*last = (char)(*last + steps[i]);
+		if (!(strtod(to, NULL) < number) && !(strtod(to, NULL) > number))
+			return true;
+	}
+	return false;
+}
+
+/* "-d.ddde-XX" as "-0.000dddd" or "dddd.d". */
+static void
+spread_exponent(char to[TEXT_NUMBER_SIZE])
+{
+	static const char zeros[] = "0000000000000000";
+	const char       *sign = to[0] == '-' ? "-" : "", *at = to + strlen(sign);
+	int               exponent = atoi(strchr(to, 'e') + 1), count = 0;
+	char              digits[TEXT_NUMBER_SIZE];
+
+	for (; *at != 'e'; at++)
+		if (*at != '.')
+			digits[count++] = *at;
+	digits[count] = '\0';
+	if (exponent < 0)
+		snprintf(to, TEXT_NUMBER_SIZE, "%s0.%.*s%s", sign, -exponent - 1, zeros, digits);
+	else if (count <= exponent + 1)
+		snprintf(to, TEXT_NUMBER_SIZE, "%s%s%.*s.0", sign, digits, exponent + 1 - count,
+			zeros);
+	else
+		snprintf(to, TEXT_NUMBER_SIZE, "%s%.*s.%s", sign, exponent + 1, digits,
+			digits + exponent + 1);
+}
+
 char *
 text_double(char to[TEXT_NUMBER_SIZE], double number)
 {
@@ -217,22 +263,12 @@ text_double(char to[TEXT_NUMBER_SIZE], double number)
 	double   size = fabs(number);
 	int      precision = 1;
 
-	if (size != 0 && (size < 1e-4 || size >= 1e16)) {
-		char *point;
-		do
-			snprintf(to, TEXT_NUMBER_SIZE, "%.*e", precision - 1, number);
-		while (precision++ < 17 && strtod(to, NULL) != number);
-		if ((point = strstr(to, "e+")) != NULL)
-			memmove(point + 1, point + 2, strlen(point + 2) + 1);
-	} else {
-		do
-			snprintf(to, TEXT_NUMBER_SIZE, "%.*g", precision, number);
-		while (precision++ < 17 && strtod(to, NULL) != number);
-		if (strchr(to, 'e') != NULL)            /* 1e+05: few digits, but not small */
-			snprintf(to, TEXT_NUMBER_SIZE, "%.0f", number);
-		if (strpbrk(to, ".ni") == NULL)
-			strncat(to, ".0", TEXT_NUMBER_SIZE - strlen(to) - 1);
-	}
+	while (precision < 17 && !try_digits(to, precision, number))
+		precision++;
+	if (precision == 17)
+		snprintf(to, TEXT_NUMBER_SIZE, "%.16e", number);
+	if (strchr(to, 'e') != NULL && (size == 0 || (size >= 1e-4 && size < 1e16)))
+		spread_exponent(to);
 	if (plain != (locale_t)0) {
 		uselocale(before);
 		freelocale(plain);

@@ -243,7 +243,8 @@ diff_sets(const struct weight_set *a, const struct weight_set *b,
 		uint64_t                  count = elements_to_compare(pair);
 
 		if (count > 0)
-			job.total += count * (dtype_size(pair->a->dtype) + dtype_size(pair->b->dtype));
+			job.total += count
+				* (dtype_size(pair->a->dtype) + dtype_size(pair->b->dtype));
 	}
 	tell(&job);
 	if (!compare_all(&job, err) || !weight_set_unchanged(a, err)

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* What is compared at once before elements are looked at one by one. */
-#define BLOCK_BYTES 256
+/* Elements that are compared at once before they are looked at one by one. */
+#define BLOCK 256
 
 /* ---- one element ------------------------------------------------------------------ */
 
@@ -40,11 +40,42 @@ whole_value(enum dtype dtype, const unsigned char *element)
 	}
 }
 
-static double
-number_of(enum dtype dtype, const unsigned char *element)
+/* The bits of a half moved to where a float has them make it 2^112 times too small; infinities
+ * and NaN are then large finite numbers and get the float's exponent instead. */
+static float
+widen_half(uint16_t half)
 {
-	return dtype_is_weight(dtype) ? element_value(dtype, element)
-		: (double)whole_value(dtype, element);
+	uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
+	float    value;
+
+	memcpy(&value, &bits, sizeof value);
+	value *= 0x1p112f;
+	if (bits >= (uint32_t)0x7c00 << 13) {
+		bits |= 0x7f800000;
+		memcpy(&value, &bits, sizeof value);
+	}
+	return (half & 0x8000) != 0 ? -value : value;
+}
+
+/* Many elements as numbers: halves in a loop of their own, since nearly all are. */
+static void
+widen(enum dtype dtype, const unsigned char *elements, size_t count, double *to)
+{
+	const size_t size = dtype_size(dtype);
+	uint16_t     half;
+
+	if (dtype == DTYPE_FLOAT16) {
+		for (size_t i = 0; i < count; i++) {
+			memcpy(&half, elements + i * sizeof half, sizeof half);
+			to[i] = (double)widen_half(half);
+		}
+	} else if (dtype_is_weight(dtype)) {
+		for (size_t i = 0; i < count; i++)
+			to[i] = element_value(dtype, elements + i * size);
+	} else {
+		for (size_t i = 0; i < count; i++)
+			to[i] = (double)whole_value(dtype, elements + i * size);
+	}
 }
 
 /* A whole number that double rounds equals none of another type. */
@@ -59,19 +90,12 @@ is_exact(enum dtype dtype, const unsigned char *element)
 	return (double)value < 0x1p63 && (int64_t)(double)value == value;
 }
 
-/* |a - b|, exact in double where both are whole numbers of 64 bits too, as far as that goes. */
+/* |a - b| of two whole numbers of 64 bits, rounded once. */
 static double
-distance(enum dtype dtype_a, const unsigned char *a, enum dtype dtype_b, const unsigned char *b)
+distance(const unsigned char *a, const unsigned char *b)
 {
-	int64_t x, y;
-	double  between;
+	int64_t x = whole_value(DTYPE_INT64, a), y = whole_value(DTYPE_INT64, b);
 
-	if (dtype_a != DTYPE_INT64 || dtype_b != DTYPE_INT64) {
-		between = fabs(number_of(dtype_a, a) - number_of(dtype_b, b));
-		return between > DBL_MAX ? DBL_MAX : between;
-	}
-	x = whole_value(dtype_a, a);
-	y = whole_value(dtype_b, b);
 	return x > y ? (double)((uint64_t)x - (uint64_t)y) : (double)((uint64_t)y - (uint64_t)x);
 }
 
@@ -113,74 +137,78 @@ difference_has_ulps(enum dtype dtype_a, enum dtype dtype_b)
 
 /* ---- rows ------------------------------------------------------------------------- */
 
-/* Two elements that are not equal. */
+/* A piece of two rows, and its elements as numbers. */
+struct piece {
+	enum dtype           dtype_a, dtype_b;
+	size_t               size_a, size_b;
+	bool                 one_type, is_float;        /* of one type, and that a float */
+	const unsigned char *a, *b;
+	size_t               count;
+	double               x[BLOCK], y[BLOCK];
+};
+
+/* Elements `i`, which are not equal. */
 static void
-add_pair(struct difference *difference, enum dtype dtype_a, const unsigned char *a,
-	enum dtype dtype_b, const unsigned char *b, uint64_t index, double tolerance)
+add_pair(struct difference *difference, const struct piece *piece, size_t i, double tolerance)
 {
-	double x = number_of(dtype_a, a), y = number_of(dtype_b, b);
+	const unsigned char *a = piece->a + i * piece->size_a, *b = piece->b + i * piece->size_b;
+	double               x = piece->x[i], y = piece->y[i], between, larger, relative;
 
-	if (difference->differing++ == 0) {
-		difference->first = index;
-		memcpy(difference->first_a, a, dtype_size(dtype_a));
-		memcpy(difference->first_b, b, dtype_size(dtype_b));
-	}
-	if (isfinite(x) && isfinite(y)) {
-		double between = distance(dtype_a, a, dtype_b, b);
-		double larger = fmax(fabs(x), fabs(y));
-		double relative = larger > 0 ? between / larger : 0;
-
-		if (between > difference->max_absolute)
-			difference->max_absolute = between;
-		if (relative > difference->max_relative)
-			difference->max_relative = relative;
-		if (difference_has_ulps(dtype_a, dtype_b)) {
-			uint64_t ulps = ulps_between(dtype_a, a, b);
-
-			if (ulps > difference->max_ulps)
-				difference->max_ulps = ulps;
-		}
-		difference->outside += !(between <= tolerance);
-	} else {
+	if (!(fabs(x) <= DBL_MAX && fabs(y) <= DBL_MAX)) {
 		difference->not_finite++;
 		difference->outside++;
-	}
-}
-
-static void
-add_same_type(struct difference *difference, enum dtype dtype, const unsigned char *a,
-	const unsigned char *b, uint64_t index, size_t count, double tolerance)
-{
-	const size_t size = dtype_size(dtype), per_block = BLOCK_BYTES / size;
-
-	if (memcmp(a, b, count * size) == 0)
 		return;
-	for (size_t from = 0; from < count; from += per_block) {
-		size_t end = count - from < per_block ? count : from + per_block;
-
-		if (memcmp(a + from * size, b + from * size, (end - from) * size) == 0)
-			continue;
-		for (size_t i = from; i < end; i++)
-			if (memcmp(a + i * size, b + i * size, size) != 0)
-				add_pair(difference, dtype, a + i * size, dtype, b + i * size,
-					index + i, tolerance);
 	}
+	between = piece->dtype_a == DTYPE_INT64 && piece->dtype_b == DTYPE_INT64
+		? distance(a, b) : fabs(x - y);
+	if (between > DBL_MAX)
+		between = DBL_MAX;
+	larger = fabs(x) > fabs(y) ? fabs(x) : fabs(y);
+	if (between > difference->max_absolute)
+		difference->max_absolute = between;
+	relative = larger > 0 ? between / larger : 0;
+	if (relative > difference->max_relative)
+		difference->max_relative = relative;
+	if (piece->is_float) {
+		uint64_t ulps = ulps_between(piece->dtype_a, a, b);
+
+		if (ulps > difference->max_ulps)
+			difference->max_ulps = ulps;
+	}
+	difference->outside += !(between <= tolerance);
+}
+
+static bool
+is_equal(const struct piece *piece, size_t i)
+{
+	const unsigned char *a = piece->a + i * piece->size_a, *b = piece->b + i * piece->size_b;
+	double               x = piece->x[i], y = piece->y[i];
+
+	if (!piece->one_type)
+		return (x == y && is_exact(piece->dtype_a, a) && is_exact(piece->dtype_b, b))
+			|| (isnan(x) && isnan(y));
+	/* Zeros have two forms, NaN have many, and double rounds whole numbers. */
+	if (piece->is_float && (x < y || x > y))
+		return false;
+	return memcmp(a, b, piece->size_a) == 0;
 }
 
 static void
-add_two_types(struct difference *difference, enum dtype dtype_a, const unsigned char *a,
-	enum dtype dtype_b, const unsigned char *b, uint64_t index, size_t count,
-	double tolerance)
+add_piece(struct difference *difference, struct piece *piece, uint64_t index, double tolerance)
 {
-	const size_t size_a = dtype_size(dtype_a), size_b = dtype_size(dtype_b);
-
-	for (size_t i = 0; i < count; i++, a += size_a, b += size_b) {
-		double x = number_of(dtype_a, a), y = number_of(dtype_b, b);
-		bool   is_equal = (x == y && is_exact(dtype_a, a) && is_exact(dtype_b, b))
-			|| (isnan(x) && isnan(y));
-
-		if (!is_equal)
-			add_pair(difference, dtype_a, a, dtype_b, b, index + i, tolerance);
+	if (piece->one_type && memcmp(piece->a, piece->b, piece->count * piece->size_a) == 0)
+		return;
+	widen(piece->dtype_a, piece->a, piece->count, piece->x);
+	widen(piece->dtype_b, piece->b, piece->count, piece->y);
+	for (size_t i = 0; i < piece->count; i++) {
+		if (is_equal(piece, i))
+			continue;
+		if (difference->differing++ == 0) {
+			difference->first = index + i;
+			memcpy(difference->first_a, piece->a + i * piece->size_a, piece->size_a);
+			memcpy(difference->first_b, piece->b + i * piece->size_b, piece->size_b);
+		}
+		add_pair(difference, piece, i, tolerance);
 	}
 }
 
@@ -189,11 +217,24 @@ difference_add(struct difference *difference, enum dtype dtype_a, const unsigned
 	enum dtype dtype_b, const unsigned char *b, uint64_t index, size_t count,
 	double tolerance)
 {
+	const size_t size_a = dtype_size(dtype_a), size_b = dtype_size(dtype_b);
+	struct piece piece;
+
 	difference->compared += count;
-	if (dtype_a == dtype_b)
-		add_same_type(difference, dtype_a, a, b, index, count, tolerance);
-	else
-		add_two_types(difference, dtype_a, a, dtype_b, b, index, count, tolerance);
+	if (dtype_a == dtype_b && memcmp(a, b, count * size_a) == 0)
+		return;
+	piece.dtype_a = dtype_a;
+	piece.dtype_b = dtype_b;
+	piece.size_a = size_a;
+	piece.size_b = size_b;
+	piece.one_type = dtype_a == dtype_b;
+	piece.is_float = difference_has_ulps(dtype_a, dtype_b);
+	for (size_t from = 0; from < count; from += BLOCK) {
+		piece.a = a + from * size_a;
+		piece.b = b + from * size_b;
+		piece.count = count - from < BLOCK ? count - from : BLOCK;
+		add_piece(difference, &piece, index + from, tolerance);
+	}
 }
 
 char *

@@ -6,6 +6,7 @@
 #include "check/verify_manifest.h"
 #include "check/verify_read.h"
 #include "check/verify_run.h"
+#include "check/verify_signature.h"
 #include "check/verify_sums.h"
 #include "check/verify_weights.h"
 #include "gpt2/tokenizer_check.h"
@@ -21,6 +22,12 @@
 
 /* ---- reading ---------------------------------------------------------------------- */
 
+static bool
+is_wanted(const struct verify_entry *entry)
+{
+	return entry->is_listed || entry->is_signed || !entry->is_exempt;
+}
+
 /* Sizes as they are now, so that the total of the work is known before it begins. */
 static void
 add_up_total(struct verify_run *run)
@@ -30,14 +37,14 @@ add_up_total(struct verify_run *run)
 	for (size_t i = 0; i < run->count; i++) {
 		const struct verify_entry *entry = &run->entries[i];
 
-		if ((entry->is_listed || !entry->is_exempt)
+		if (is_wanted(entry)
 		    && fstatat(run->directory, entry->name, &status, 0) == 0
 		    && S_ISREG(status.st_mode))
 			run->total += (uint64_t)status.st_size;
 	}
 }
 
-/* SHA256SUMS comes first: it may name files that are else passed over. */
+/* SHA256SUMS and the signature come first: they may name files that are else passed over. */
 static bool
 read_all(struct verify_run *run, struct error *err)
 {
@@ -48,14 +55,15 @@ read_all(struct verify_run *run, struct error *err)
 	list = verify_run_find(run, "SHA256SUMS");
 	if (list != NULL && !verify_read(run, list, err))
 		return false;
-	if (!verify_sums_parse(run, err) || !verify_entries_add_listed(run, err))
+	if (!verify_sums_parse(run, err) || !verify_entries_add_listed(run, err)
+	    || !verify_signature_open(run, err))
 		return false;
 	add_up_total(run);
 	run->total += run->done;
 	for (size_t i = 0; i < run->count; i++) {
 		struct verify_entry *entry = &run->entries[i];
 
-		if ((entry->is_listed || !entry->is_exempt) && !entry->is_read
+		if (is_wanted(entry) && !entry->is_read
 		    && !verify_read(run, entry, err))
 			return false;
 	}
@@ -165,6 +173,8 @@ check_all(struct verify_run *run, struct error *err)
 		return false;
 	read_config(run);
 	verify_sums_compare(run);
+	if (!verify_signature_compare(run, err))
+		return false;
 	verify_manifest(run);
 	if (!verify_weights(run, err))
 		return false;
@@ -174,11 +184,12 @@ check_all(struct verify_run *run, struct error *err)
 }
 
 bool
-verify_directory(const char *directory, verify_progress *progress, void *context,
-	struct verify_result *result, struct decision_log *log, struct error *err)
+verify_directory(const char *directory, const struct verify_trust *trust,
+	verify_progress *progress, void *context, struct verify_result *result,
+	struct decision_log *log, struct error *err)
 {
 	struct verify_run run = { .path = directory, .result = result, .log = log,
-		.progress = progress, .context = context };
+		.trust = trust, .progress = progress, .context = context };
 	bool              done;
 
 	*result = (struct verify_result){ 0 };

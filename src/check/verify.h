@@ -26,6 +26,13 @@ struct verify_result {
 	struct arena        arena;
 };
 
+/* A signature, and who may have made it: exactly one of `key` and `ca`. */
+struct verify_trust {
+	const char *signature;          /* path of the bundle */
+	const char *key;                /* PEM file with a public key, a certificate or a private key */
+	const char *ca;                 /* PEM file with root certificates */
+};
+
 typedef void verify_progress(void *context, uint64_t done, uint64_t total);
 
 /*
@@ -33,6 +40,7 @@ typedef void verify_progress(void *context, uint64_t done, uint64_t total);
  * of model.safetensors, config.json against the tensors, tokenizer against the vocabulary,
  * files that are missing or extra.  Reads each file once.  pytorch_model.bin is held to the
  * rules for checkpoints: its pickle is read, never executed, and every record is checked.
+ * With `trust` (may be NULL) the files are also compared with what was signed.
  *
  * false: it could not begin or go on (no such directory, no memory, a signal).  Problems are
  * no failure.  verify_fini in either case.  Names in problems and files are relative to the
@@ -40,8 +48,9 @@ typedef void verify_progress(void *context, uint64_t done, uint64_t total);
  * verify_severest gives the problem that decides the exit status, in the order of severity
  * 9 5 3 8 4 6 7 1, or NULL.
  */
-bool verify_directory(const char *directory, verify_progress *progress, void *context,
-	struct verify_result *result, struct decision_log *log, struct error *err);
+bool verify_directory(const char *directory, const struct verify_trust *trust,
+	verify_progress *progress, void *context, struct verify_result *result,
+	struct decision_log *log, struct error *err);
 const struct error *verify_severest(const struct verify_result *result);
 void verify_fini(struct verify_result *result);
 

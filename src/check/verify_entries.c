@@ -197,27 +197,55 @@ verify_entries_find(struct verify_run *run, struct error *err)
 	return true;
 }
 
+/* The entry of a file that somebody names; one that the walk passed over is added at the end of
+ * the first `found`, which are sorted.  *entry is NULL when there is no such file. */
+static bool
+find_or_add(struct verify_run *run, size_t found, const char *name,
+	struct verify_entry **entry, struct error *err)
+{
+	struct stat status;
+
+	*entry = NULL;
+	if (!verify_run_is_inside(name) || run->count >= MAX_ENTRIES)
+		return true;
+	if (found > 0)
+		*entry = bsearch(&(struct verify_entry){ .name = name }, run->entries, found,
+			sizeof *run->entries, compare_names);
+	if (*entry == NULL && fstatat(run->directory, name, &status, 0) == 0
+	    && !S_ISDIR(status.st_mode))
+		return (*entry = add_entry(run, name, err)) != NULL;
+	return true;
+}
+
 bool
 verify_entries_add_listed(struct verify_run *run, struct error *err)
 {
 	const size_t found = run->count;
 
 	for (size_t i = 0; i < run->sums.count; i++) {
-		const char          *name = run->sums.lines[i].name;
-		struct verify_entry *entry = NULL;
-		struct stat          status;
+		struct verify_entry *entry;
 
-		if (!verify_run_is_inside(name) || run->count >= MAX_ENTRIES)
-			continue;
-		if (found > 0)
-			entry = bsearch(&(struct verify_entry){ .name = name }, run->entries, found,
-				sizeof *run->entries, compare_names);
-		if (entry == NULL && fstatat(run->directory, name, &status, 0) == 0
-		    && !S_ISDIR(status.st_mode)
-		    && (entry = add_entry(run, name, err)) == NULL)
+		if (!find_or_add(run, found, run->sums.lines[i].name, &entry, err))
 			return false;
 		if (entry != NULL)
 			entry->is_listed = true;
+	}
+	sort_entries(run);
+	return true;
+}
+
+bool
+verify_entries_add_signed(struct verify_run *run, struct error *err)
+{
+	const size_t found = run->count;
+
+	for (size_t i = 0; i < run->statement.count; i++) {
+		struct verify_entry *entry;
+
+		if (!find_or_add(run, found, run->statement.files[i].name, &entry, err))
+			return false;
+		if (entry != NULL)
+			entry->is_signed = true;
 	}
 	sort_entries(run);
 	return true;

@@ -68,6 +68,12 @@ is_mask(const char *name)
 		&& (strcmp(at, ".attn.bias") == 0 || strcmp(at, ".attn.masked_bias") == 0);
 }
 
+bool
+verify_model_may_lack(const char *name)
+{
+	return strcmp(name, HEAD_NAME) == 0 || is_mask(name);
+}
+
 static void
 check_tensor(struct model_check *check, const struct verify_tensor *found)
 {

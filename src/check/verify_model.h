@@ -17,5 +17,8 @@ struct verify_tensor {
  */
 bool verify_model(struct verify_run *run, const char *set, const struct verify_tensor *tensors,
 	size_t count, struct error *err);
+/* The causal masks of old versions, and lm_head.weight: one of two forms of a model may have
+ * them and the other not. */
+bool verify_model_may_lack(const char *name);
 
 #endif

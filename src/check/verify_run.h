@@ -1,6 +1,7 @@
 #ifndef CHECK_VERIFY_RUN_H
 #define CHECK_VERIFY_RUN_H
 
+#include "check/statement.h"
 #include "check/sums.h"
 #include "check/verify.h"
 #include "gpt2/config.h"
@@ -20,6 +21,7 @@ struct verify_entry {
 	uint64_t         bytes;
 	bool             is_exempt;     /* need not be listed in SHA256SUMS */
 	bool             is_listed;     /* in SHA256SUMS */
+	bool             is_signed;     /* the signature is over it */
 	bool             is_read;       /* whole: sha256 is known */
 	char             sha256[DIGEST_HEX_SIZE];
 	char            *text;          /* VERIFY_TEXT, malloc()ed; NULL: could not be read */
@@ -45,6 +47,9 @@ struct verify_run {
 	size_t                count, room;
 	bool                  has_sums;
 	struct sums           sums;             /* names without "./" */
+	const struct verify_trust *trust;       /* NULL: no signature is to be verified */
+	bool                  has_statement;    /* it was, and this is what it says */
+	struct statement      statement;
 	bool                  has_config;
 	struct gpt2_config    config;
 	char                  activation[64];

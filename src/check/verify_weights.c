@@ -1,5 +1,6 @@
 #include "check/verify_weights.h"
 
+#include "check/verify_forms.h"
 #include "check/verify_model.h"
 #include "check/weight_index.h"
 
@@ -177,7 +178,7 @@ add_index(struct weights *weights, const struct verify_entry *entry, struct erro
  * could be read: a shard that is missing would make every tensor of it a problem. */
 static bool
 check_form(struct verify_run *run, const struct weight_form *form, bool *is_there,
-	struct error *err)
+	bool *is_whole, struct error *err)
 {
 	const struct verify_entry *file = verify_run_find(run, form->file);
 	const struct verify_entry *index = verify_run_find(run, form->index);
@@ -185,6 +186,7 @@ check_form(struct verify_run *run, const struct weight_form *form, bool *is_ther
 	bool                       done;
 
 	*is_there = file != NULL || index != NULL;
+	*is_whole = false;
 	if (!*is_there)
 		return true;
 	if (file != NULL && index != NULL)
@@ -196,6 +198,7 @@ check_form(struct verify_run *run, const struct weight_form *form, bool *is_ther
 	if (done && weights.is_whole)
 		done = verify_model(run, file != NULL ? form->file : form->index, weights.tensors,
 			weights.count, err);
+	*is_whole = *is_there && weights.is_whole;
 	free(weights.tensors);
 	return done;
 }
@@ -203,17 +206,16 @@ check_form(struct verify_run *run, const struct weight_form *form, bool *is_ther
 bool
 verify_weights(struct verify_run *run, struct error *err)
 {
-	bool has_safetensors, has_torch;
+	bool has_safetensors, has_torch, safetensors_whole, torch_whole;
 
-	if (!check_form(run, &forms[0], &has_safetensors, err)
-	    || !check_form(run, &forms[1], &has_torch, err))
+	if (!check_form(run, &forms[0], &has_safetensors, &safetensors_whole, err)
+	    || !check_form(run, &forms[1], &has_torch, &torch_whole, err))
 		return false;
-	if (has_safetensors && has_torch)
-		decision_log_note(run->log, NOTE_WARNING, "weights-in-two-forms",
-			"safetensors and torch weights are both there: each was checked by itself, "
-			"their numbers were not compared");
 	if (!has_safetensors && !has_torch)
 		verify_run_report(run, ERROR_MISMATCH, "vmissing", forms[0].file, NULL,
 			"is missing, and there are no other weights");
-	return true;
+	if (!safetensors_whole || !torch_whole)
+		return true;
+	return verify_forms(run, verify_run_find(run, forms[1].file) != NULL ? forms[1].file
+		: forms[1].index, err);
 }

@@ -131,7 +131,8 @@ read_piece(const struct reader *reader, const struct strided_copy *box, const st
 	}
 	piece.extent[0] = count;
 	if (cut->in_one) {
-		if (!read_spans(reader, box->source_offset, 0, 1, (count - 1) * stride + cut->reach))
+		if (!read_spans(reader, box->source_offset, 0, 1,
+			(count - 1) * stride + cut->reach))
 			return false;
 	} else {
 		piece.source_stride[0] = cut->reach;
@@ -178,10 +179,10 @@ read_box(const struct reader *reader, struct strided_copy *box)
 		for (uint64_t done = 0; done < extent; done += cut.step) {
 			uint64_t count = extent - done < cut.step ? extent - done : cut.step;
 
-			at.source_offset = box->source_offset + done * box->source_stride[cut.first];
-			at.target_offset = box->target_offset + done * box->target_stride[cut.first];
 			if (!read_piece(reader, &at, &cut, count))
 				return false;
+			at.source_offset += count * box->source_stride[cut.first];
+			at.target_offset += count * box->target_stride[cut.first];
 		}
 	} while (next_outer(box, cut.first, index));
 	return true;

@@ -110,7 +110,7 @@ keep_tensor(void *context, const char *path, const struct value *node, struct er
 	if (tensor_view_count(&view) > 0) {
 		if (!storage->is_placed) {
 			error_set(err, ERROR_UNSUPPORTED, "deflated",
-				"its storage is compressed, where it cannot be read piece by piece");
+				"its storage is compressed and cannot be read in pieces");
 			return error_in_tensor(err, path);
 		}
 		tensor.offset = storage->offset + view.offset * dtype_size(view.dtype);
@@ -132,9 +132,9 @@ add_aliases(struct opening *opening, struct error *err)
 	qsort(opening->set->tensors + opening->torch_first, walked, sizeof wanted,
 		compare_tensors);
 	for (uint32_t i = 0; i + 1 < root->count; i += 2) {
-		const struct value *key = root->items[i];
+		const struct value *key = root->items[i], *node = root->items[i + 1];
 
-		if (key->kind != VALUE_TEXT || !torch_file_is_tensor(opening->torch, root->items[i + 1]))
+		if (key->kind != VALUE_TEXT || !torch_file_is_tensor(opening->torch, node))
 			continue;
 		if (!text_is_utf8(key->text.bytes, key->text.length))
 			return error_set(err, ERROR_CORRUPT, "strings",
@@ -142,7 +142,7 @@ add_aliases(struct opening *opening, struct error *err)
 		wanted.name = key->text.bytes;
 		if (bsearch(&wanted, opening->set->tensors + opening->torch_first, walked,
 			sizeof wanted, compare_tensors) == NULL
-		    && !keep_tensor(opening, key->text.bytes, root->items[i + 1], err))
+		    && !keep_tensor(opening, key->text.bytes, node, err))
 			return false;
 	}
 	return true;
@@ -271,7 +271,8 @@ check_placed(struct opening *opening, size_t first, const struct weight_mapping 
 		if (set->count > first && bsearch(&wanted, set->tensors + first,
 			set->count - first, sizeof wanted, compare_tensors) != NULL)
 			continue;
-		error_set(err, ERROR_CORRUPT, "vindex", "is missing here, where the index places it");
+		error_set(err, ERROR_CORRUPT, "vindex",
+			"is missing here, where the index places it");
 		error_in_tensor(err, mappings[i].tensor);
 		return error_in_file(err, set->files[set->file_count - 1].input->name);
 	}

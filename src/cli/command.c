@@ -15,6 +15,7 @@ static command_function *const functions[COMMAND_COUNT] = {
 	[COMMAND_INSPECT] = command_inspect,
 	[COMMAND_VERIFY] = command_verify,
 	[COMMAND_DIFF] = command_diff,
+	[COMMAND_SIGN] = command_sign,
 	[COMMAND_HELP] = command_help,
 };
 

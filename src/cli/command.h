@@ -18,6 +18,7 @@ int command_run(int argc, char **argv);
  */
 typedef int command_function(const struct options *options, const struct m2h_error *usage,
 	struct text *out);
-command_function command_convert, command_inspect, command_verify, command_diff, command_help;
+command_function command_convert, command_inspect, command_verify, command_diff, command_sign,
+	command_help;
 
 #endif

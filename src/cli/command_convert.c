@@ -5,6 +5,7 @@
 #include "cli/report_json.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,7 +91,7 @@ is_weight_file(const struct m2h_file *file)
 
 /* "gpt2-345m: 292 tensors, 709.7 MB  model.safetensors sha256 9c1f…07, read back" */
 static void
-say_written(struct report *report, const char *directory,
+say_written(struct report *report, const char *directory, bool is_stream,
 	const struct m2h_conversion *conversion)
 {
 	const struct m2h_file *weights = NULL;
@@ -106,7 +107,10 @@ say_written(struct report *report, const char *directory,
 		weight_files++;
 	}
 	report_begin(report, "wrote");
-	report_escaped(report, directory);
+	if (is_stream)
+		report_words(report, "standard output, tar of %zu files", conversion->output_count);
+	else
+		report_escaped(report, directory);
 	report_words(report, ": %zu tensors, %s", conversion->tensors,
 		text_byte_count(number, conversion->output_bytes));
 	if (weight_files > 1) {
@@ -118,6 +122,17 @@ say_written(struct report *report, const char *directory,
 		report_sha256(report, weights->sha256);
 	}
 	report_words(report, ", read back");
+	report_end(report);
+}
+
+static void
+say_provenance(struct report *report, const char *path, const struct m2h_conversion *conversion)
+{
+	if (path == NULL)
+		return;
+	report_begin(report, "wrote");
+	report_escaped(report, path);
+	report_words(report, ": provenance of %zu files", conversion->output_count);
 	report_end(report);
 }
 
@@ -142,7 +157,7 @@ say_plan(struct report *report, const struct options *options,
 		total += conversion->outputs[i].bytes;
 	}
 	report_begin(report, "write");
-	report_escaped(report, options->output);
+	report_escaped(report, options->stream != NULL ? "standard output" : options->output);
 	report_words(report, ": %s", text_byte_count(number, total));
 	if (conversion->free_bytes != UINT64_MAX)
 		report_words(report, ", %s are free there",
@@ -165,7 +180,9 @@ say_conversion(const struct options *options, const struct m2h_conversion *conve
 	struct report report = report_start(options, STDERR_FILENO, LABEL_WIDTH);
 
 	if (conversion->status != M2H_OK) {
-		report_error(options, conversion->error.message, conversion->error.hint);
+		/* A reader that went away had enough, and need not be told. */
+		if (conversion->status != M2H_SIGNAL + SIGPIPE)
+			report_error(options, conversion->error.message, conversion->error.hint);
 		if (options->verbose && !options->json)
 			say_findings(&report, conversion);
 	} else if (options->dry_run && !options->json) {
@@ -177,14 +194,26 @@ say_conversion(const struct options *options, const struct m2h_conversion *conve
 		if (!options->quiet) {
 			say_findings(&report, conversion);
 			say_account(&report, conversion);
-			say_written(&report, options->output, conversion);
+			say_written(&report, options->output, options->stream != NULL, conversion);
+			say_provenance(&report, options->provenance, conversion);
 		}
 		/* As it was given, since a pipeline uses it. */
-		text_add(out, "%s\n", options->output);
+		if (options->stream == NULL)
+			text_add(out, "%s\n", options->output);
 	}
 	report_say(&report);
 	if (options->json)
 		report_json_conversion(out, options, conversion);
+}
+
+static bool
+refuses_terminal(const struct options *options)
+{
+	if (options->stream == NULL || options->dry_run || !isatty(STDOUT_FILENO))
+		return false;
+	report_error(options, "refusing to write binary data to a terminal",
+		"send standard output to a file or a pipe");
+	return true;
 }
 
 int
@@ -202,6 +231,8 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 			&(struct m2h_conversion){ .status = M2H_USAGE, .error = *usage });
 		return M2H_USAGE;
 	}
+	if (refuses_terminal(options))
+		return M2H_USAGE;
 	progress_start(&progress, options, options->operand);
 	conversion = m2h_convert(&(struct m2h_convert_options){
 		.source = options->operand,
@@ -223,6 +254,13 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.max_shard_bytes = options->max_shard_bytes,
 		.profile = options->profile,
 		.tensor_sha256 = options->tensor_sha256,
+		.model_card = options->model_card,
+		.license = options->license,
+		.stream = options->stream,
+		.stream_descriptor = STDOUT_FILENO,
+		.staging = options->staging,
+		.provenance = options->provenance,
+		.source_date = options->source_date,
 		.strict = options->strict,
 		.threads = options->threads,
 		.progress = progress_update,

@@ -62,7 +62,7 @@ find_command(const char *name, struct error *err)
 	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
-		error_hint(err, "the commands are convert, inspect, verify, diff and help");
+		error_hint(err, "the commands are convert, inspect, verify, diff, sign and help");
 	return COMMAND_NONE;
 }
 
@@ -165,6 +165,16 @@ take_letters(struct parser *parser, const char *letters)
 	}
 }
 
+/* The name of the second operand of a command, or NULL. */
+static const char *
+second_operand(enum command command)
+{
+	const char *blank = command != COMMAND_NONE
+		? strchr(options_command(command)->operand, ' ') : NULL;
+
+	return blank != NULL ? blank + 1 : NULL;
+}
+
 /* The first word that is no option is the command, what follows its operands. */
 static void
 take_word(struct parser *parser, const char *word)
@@ -178,8 +188,7 @@ take_word(struct parser *parser, const char *word)
 		options->help_topic = find_command(word, &fault);
 	else if (parser->operand_count == 1)
 		options->operand = word;
-	else if (parser->operand_count == 2 && options->command != COMMAND_NONE
-		&& options_command(options->command)->second != NULL)
+	else if (parser->operand_count == 2 && second_operand(options->command) != NULL)
 		options->second = word;
 	else if (parser->extra == NULL)
 		parser->extra = word;
@@ -230,24 +239,81 @@ check_operands(const struct parser *parser, struct error *err)
 {
 	const struct options      *options = parser->options;
 	const struct command_spec *spec = options_command(options->command);
+	const char                *second = second_operand(options->command);
 
 	if (parser->extra != NULL)
 		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
-	else if (spec->operand[0] != '\0' && options->operand == NULL && spec->second == NULL)
+	else if ((spec->operand[0] != '\0' && options->operand == NULL)
+		|| (second != NULL && options->second == NULL))
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
 	else if (options->operand != NULL && options->operand[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->operand);
-	else if (spec->second != NULL && options->second == NULL)
-		error_set(err, ERROR_USAGE, "usage", "%s needs %s and %s", spec->name, spec->operand,
-			spec->second);
+		return error_set(err, ERROR_USAGE, "usage", "%.*s: the path is empty",
+			(int)strcspn(spec->operand, " "), spec->operand);
 	else if (options->second != NULL && options->second[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", spec->second);
+		return error_set(err, ERROR_USAGE, "usage", "%s: the path is empty", second);
 	else if (options->command == COMMAND_CONVERT && options->output == NULL)
 		error_set(err, ERROR_USAGE, "usage",
 			"convert needs --output DIR, the directory to create");
+	else if (options->command == COMMAND_SIGN && options->key == NULL)
+		error_set(err, ERROR_USAGE, "usage", "sign needs --key FILE, the private key");
 	else
 		return true;
 	return error_hint(err, "usage: megatron2hf %s %s", spec->name, spec->usage);
+}
+
+/* Standard output takes one thing: a tar, or words. */
+static bool
+check_stream(const struct options *options, struct error *err)
+{
+	bool to_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
+
+	if (to_stdout && options->stream == NULL) {
+		error_set(err, ERROR_USAGE, "usage",
+			"--output: a directory cannot go to standard output");
+		return error_hint(err, "add --stream tar, or write ./- for a directory of that name");
+	}
+	if (options->stream != NULL && !to_stdout)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--stream writes to standard output: expected --output -");
+	if (options->staging != NULL && options->stream == NULL)
+		return error_set(err, ERROR_USAGE, "usage", "--staging is where --stream makes the "
+			"files: expected --stream tar");
+	if (options->stream != NULL && options->json)
+		return error_set(err, ERROR_USAGE, "usage",
+			"--json and --stream cannot both have standard output");
+	return true;
+}
+
+/* SOURCE_DATE_EPOCH counts where something would have a time. */
+static bool
+check_source_date(struct options *options, struct error *err)
+{
+	const char *date = getenv("SOURCE_DATE_EPOCH");
+
+	if ((options->stream == NULL && options->provenance == NULL) || date == NULL || date[0] == '\0')
+		return true;
+	return options_take_source_date(options, "SOURCE_DATE_EPOCH", date, err);
+}
+
+/* A signature by whomever would prove nothing, and a key alone verifies nothing. */
+static bool
+check_signature(const struct options *options, struct error *err)
+{
+	bool has_signer = options->key != NULL || options->ca != NULL;
+
+	if (options->command != COMMAND_VERIFY)
+		return true;
+	if (options->signature == NULL && has_signer)
+		error_set(err, ERROR_USAGE, "usage", "--%s needs --signature FILE, what to verify",
+			options->key != NULL ? "key" : "ca");
+	else if (options->signature != NULL && !has_signer)
+		error_set(err, ERROR_USAGE, "usage",
+			"--signature needs --key FILE or --ca FILE, whom to trust");
+	else if (options->key != NULL && options->ca != NULL)
+		error_set(err, ERROR_USAGE, "usage", "either --key or --ca, not both");
+	else
+		return true;
+	return error_hint(err, "megatron2hf help verify describes them");
 }
 
 static bool
@@ -255,6 +321,8 @@ check_environment(struct options *options, struct error *err)
 {
 	const char *threads = getenv("MEGATRON2HF_THREADS");
 
+	if (!check_source_date(options, err))
+		return false;
 	if (options->has_threads || threads == NULL || threads[0] == '\0')
 		return true;
 	return options_take_threads(options, "MEGATRON2HF_THREADS", threads, err);
@@ -278,5 +346,6 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 		return error_hint(err, "megatron2hf help lists the commands");
 	}
 	return check_used(&parser, err) && check_operands(&parser, err) &&
-		check_environment(options, err);
+		check_stream(options, err) && check_signature(options, err)
+		&& check_environment(options, err);
 }

@@ -2,6 +2,8 @@
 
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/report_forms.h"
+#include "cli/report_github.h"
 #include "cli/report_json.h"
 
 #include <unistd.h>
@@ -70,11 +72,52 @@ run(const struct options *options)
 		.has_tolerance = options->has_tolerance,
 		.tolerance = options->tolerance,
 		.threads = options->threads,
+		.signature = options->signature,
+		.key = options->key,
+		.ca = options->ca,
 		.progress = progress_update,
 		.progress_context = &progress,
 	});
 	progress_end(&progress);
 	return verification;
+}
+
+/* What was found, to the person; to GitHub's runner where that reads along. */
+static void
+say_findings(const struct options *options, const struct report_subject *subject,
+	struct text *out)
+{
+	struct text annotations = { 0 };
+
+	if (!report_forms_has(options, FORM_GITHUB)) {
+		if (!options->quiet && !options->json)
+			say_notes(options, subject->result);
+		if (subject->result->status != M2H_OK)
+			say_problems(options, subject->result);
+		return;
+	}
+	/* In place of the lines, not beside them: the runner would find commands in those. */
+	report_github_annotations(options->json ? &annotations : out, subject);
+	report_say(&(struct report){ .text = annotations });
+}
+
+static void
+fail(struct m2h_verification *shown, const struct error *err, char *line, size_t size)
+{
+	shown->status = (int)err->kind;
+	shown->error = (struct m2h_error){ err->slug, error_line(err, line, size), err->hint };
+}
+
+/* A report that cannot be written is status 7: worse than a mismatch, and nothing else. */
+static void
+write_reports(const struct options *options, const struct report_subject *subject,
+	struct m2h_verification *shown, struct error *err, char *line, size_t size)
+{
+	if (shown->status >= M2H_SIGNAL || report_forms_write(options, subject, err))
+		return;
+	report_error(options, error_line(err, line, size), err->hint);
+	if (shown->status == M2H_OK || shown->status == M2H_MISMATCH)
+		fail(shown, err, line, size);
 }
 
 int
@@ -83,26 +126,29 @@ command_verify(const struct options *options, const struct m2h_error *usage, str
 	struct m2h_verification  instead = {
 		.status = M2H_LIMIT, .error = { "oom", "out of memory", "" },
 	};
-	struct m2h_verification       *verification = NULL;
-	const struct m2h_verification *result = &instead;
-	int                            status;
+	struct m2h_verification *verification = NULL, shown = instead;
+	struct error             err = { 0 };
+	char                     line[1024];
 
 	if (usage != NULL) {
-		instead.status = M2H_USAGE;
-		instead.error = *usage;
+		shown.status = M2H_USAGE;
+		shown.error = *usage;
+	} else if (!report_forms_check(options, options->operand, &err)) {
+		fail(&shown, &err, line, sizeof line);
+		report_error(options, shown.error.message, shown.error.hint);
 	} else {
+		struct report_subject subject = { "verify", options->operand, &instead };
+
 		if ((verification = run(options)) != NULL)
-			result = verification;
-		if (!options->quiet && !options->json)
-			say_notes(options, result);
-		if (result->status != M2H_OK)
-			say_problems(options, result);
+			subject.result = verification;
+		shown = *subject.result;
+		say_findings(options, &subject, out);
+		write_reports(options, &subject, &shown, &err, line, sizeof line);
 	}
 	if (options->json)
-		report_json_verification(out, options, result);
-	else if (result->status == M2H_OK && !options->quiet)
-		say_ok(options, result, out);
-	status = result->status;
+		report_json_verification(out, options, &shown);
+	else if (shown.status == M2H_OK && !options->quiet)
+		say_ok(options, &shown, out);
 	m2h_verification_free(verification);
-	return status;
+	return shown.status;
 }

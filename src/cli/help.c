@@ -58,7 +58,7 @@ help_of_command(struct text *to, enum command command)
 	}
 	text_add(to, "usage: megatron2hf %s [OPTION ...] %s\n\n%s", options_command(command)->name,
 		options_command(command)->usage, options_command(command)->about);
-	if (command != COMMAND_VERIFY && command != COMMAND_HELP) {
+	if (command != COMMAND_HELP) {
 		text_add(to, "\nOptions:\n");
 		add_options(to, command, false);
 	}

@@ -12,6 +12,7 @@
 #define FOR_INSPECT (1u << COMMAND_INSPECT)
 #define FOR_DIFF    (1u << COMMAND_DIFF)
 #define FOR_VERIFY  (1u << COMMAND_VERIFY)
+#define FOR_SIGN    (1u << COMMAND_SIGN)
 #define FOR_MODEL   (FOR_CONVERT | FOR_INSPECT | FOR_VERIFY)
 #define FOR_ALL     (~0u)
 
@@ -19,8 +20,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 	[COMMAND_CONVERT] = {
 		"convert", "SRC -o DIR", "write a Hugging Face GPT-2 directory", "SRC",
 		"Write the Megatron-LM GPT checkpoint SRC as a Hugging Face GPT-2 directory DIR.\n"
-		"SRC: the NGC zip, a checkpoint folder, an iteration or mp_rank_* folder, a .pt\n"
-		"file, or - for standard input.  DIR appears complete or not at all.\n" },
+		"SRC: the NGC zip, a checkpoint, iteration or mp_rank_* folder, a .pt file, or -.\n" },
 	[COMMAND_INSPECT] = {
 		"inspect", "PATH", "say what a checkpoint or directory holds", "PATH",
 		"Say what PATH holds, whether it converts, and if not why, without reading the\n"
@@ -30,9 +30,13 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 		"Check the Hugging Face directory DIR: checksums, manifest, structure of the\n"
 		"weights, configuration, tokenizer.  All problems are listed, not the first.\n" },
 	[COMMAND_DIFF] = {
-		"diff", "A B", "compare weights tensor by tensor", "A",
+		"diff", "A B", "compare weights tensor by tensor", "A B",
 		"Compare the weights of A and B, each a Hugging Face directory or a weight file\n"
-		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n", "B" },
+		"(safetensors, or what torch.save writes). Status 0: equal, 1: they differ.\n" },
+	[COMMAND_SIGN] = {
+		"sign", "DIR --key FILE", "sign a directory (OpenSSF Model Signing)", "DIR",
+		"Sign every file of DIR with an ECDSA key, in the form of OpenSSF Model Signing\n"
+		"v1.0, into DIR/model.sig.  Sign last: what is added later is not signed.\n" },
 	[COMMAND_HELP] = {
 		"help", "[COMMAND]", "describe a command", "",
 		"Describe COMMAND, or list the commands.\n" },
@@ -41,14 +45,16 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
-	set_strict, set_tensors, set_arguments, set_source, set_tolerance, set_json, set_quiet, set_verbose,
-	set_progress, set_color, set_threads, set_help, set_version;
+	set_model_card, set_license, set_stream, set_staging, set_provenance, set_strict,
+	set_key, set_certificate, set_signature, set_ca, set_tensors, set_arguments, set_source,
+	set_tolerance, set_report, set_json, set_quiet, set_verbose, set_progress, set_color,
+	set_threads, set_help, set_version;
 
 const struct option_spec options_table[] = {
-	{ 'o', "output", "DIR", FOR_CONVERT,
-		"directory to create", set_output },
-	{ 'f', "force", NULL, FOR_CONVERT,
-		"replace DIR if it exists, in one step", set_force },
+	{ 'o', "output", "PATH", FOR_CONVERT | FOR_SIGN,
+		"directory or signature to create", set_output },
+	{ 'f', "force", NULL, FOR_CONVERT | FOR_SIGN,
+		"replace it if it exists, in one step", set_force },
 	{ 'n', "dry-run", NULL, FOR_CONVERT,
 		"print the plan, write nothing", set_dry_run },
 	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
@@ -66,11 +72,29 @@ const struct option_spec options_table[] = {
 	{ '\0', "tensor-sha256", NULL, FOR_CONVERT,
 		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
-		"tokenizer files: auto or none", set_tokenizer },
+		"tokenizer files: auto, none or a folder", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
+	{ '\0', "model-card", "FILE", FOR_CONVERT,
+		"write README.md: auto, none or a text of yours", set_model_card },
+	{ '\0', "license", "ID", FOR_CONVERT,
+		"the licence that README.md names", set_license },
+	{ '\0', "stream", "FORM", FOR_CONVERT,
+		"with -o -: tar, to standard output", set_stream },
+	{ '\0', "staging", "DIR", FOR_CONVERT,
+		"where --stream makes the files (default: /tmp)", set_staging },
+	{ '\0', "provenance", "FILE", FOR_CONVERT,
+		"say in FILE what was made of what (SLSA)", set_provenance },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
+	{ '\0', "signature", "FILE", FOR_VERIFY,
+		"verify this model signature too; needs one of:", set_signature },
+	{ '\0', "key", "FILE", FOR_VERIFY | FOR_SIGN,
+		"PEM key: of the signer; to sign with (-: stdin)", set_key },
+	{ '\0', "ca", "FILE", FOR_VERIFY,
+		"PEM root certificates the signer's leads to", set_ca },
+	{ '\0', "certificate", "FILE", FOR_SIGN,
+		"PEM certificates of the key, its own first", set_certificate },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
 		"add a line for every tensor", set_tensors },
 	{ '\0', "args", NULL, FOR_INSPECT,
@@ -91,6 +115,8 @@ const struct option_spec options_table[] = {
 		"the checkpoint that DIR was made from", set_source },
 	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
 		"numbers that are at most X apart count as equal", set_tolerance },
+	{ '\0', "report", "FORM", FOR_VERIFY,
+		"for CI: github, junit=FILE or sarif=FILE", set_report },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -170,11 +196,6 @@ set_output(struct options *options, const struct option_spec *spec, const char *
 	(void)spec;
 	if (value[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
-	if (strcmp(value, "-") == 0) {
-		error_set(err, ERROR_USAGE, "usage",
-			"--output: a directory cannot go to standard output");
-		return error_hint(err, "write ./- for a directory of that name");
-	}
 	options->output = value;
 	return true;
 }
@@ -232,11 +253,10 @@ static bool
 set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
-	static const char *const names[] = { "auto", "none", NULL };
-	unsigned                 choice;
-
+	(void)spec;
 	options->tokenizer = value;
-	return choose(spec, value, names, &choice, err);
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--tokenizer: the path is empty");
 }
 
 static bool
@@ -304,6 +324,56 @@ set_profile(struct options *options, const struct option_spec *spec, const char 
 
 	options->profile = value;
 	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_model_card(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->model_card = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--model-card", "auto, none or the path of a file", value);
+}
+
+static bool
+set_license(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec, (void)err;
+	options->license = value;
+	return true;
+}
+
+static bool
+set_stream(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	static const char *const names[] = { "tar", NULL };
+	unsigned                 choice;
+
+	options->stream = value;
+	return choose(spec, value, names, &choice, err);
+}
+
+static bool
+set_staging(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->staging = value;
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--staging: the path is empty");
+}
+
+static bool
+set_provenance(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	(void)spec;
+	options->provenance = value;
+	return (value[0] != '\0' && strcmp(value, "-") != 0)
+		|| usage_error(err, "--provenance", "the path of a file", value);
 }
 
 /* "5GB", "1.5mb": a number, perhaps with a fraction, and a decimal unit, as the Hub's tools
@@ -374,6 +444,43 @@ set_config(struct options *options, const struct option_spec *spec, const char *
 		"--config: the path is empty");
 }
 
+/* "github", "junit=FILE" or "sarif=FILE"; each use adds a report. */
+static bool
+set_report(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	struct options_report report = { .form = FORM_GITHUB };
+
+	(void)spec;
+	if (text_has_prefix(value, "junit=") || text_has_prefix(value, "sarif=")) {
+		report.form = value[0] == 'j' ? FORM_JUNIT : FORM_SARIF;
+		report.file = value + strlen("junit=");
+	} else if (strcmp(value, "github") != 0) {
+		return usage_error(err, "--report", "github, junit=FILE or sarif=FILE", value);
+	}
+	if (report.file != NULL && report.file[0] == '\0')
+		return error_set(err, ERROR_USAGE, "usage", "--report %s: the path is empty", value);
+	if (report.file != NULL && strcmp(report.file, "-") == 0) {
+		error_set(err, ERROR_USAGE, "usage", "--report: a report in a file cannot go to "
+			"standard output");
+		return error_hint(err, "write %.6s./- for a file of that name", value);
+	}
+	for (size_t i = 0; i < options->report_count; i++) {
+		const char *other = options->reports[i].file;
+
+		if (report.file == NULL && other == NULL)
+			return true;            /* said twice, done once */
+		if (report.file != NULL && other != NULL && strcmp(report.file, other) == 0)
+			return error_set(err, ERROR_USAGE, "usage",
+				"--report: two reports for the file \"%s\"", other);
+	}
+	if (options->report_count == OPTIONS_MAX_REPORTS)
+		return error_set(err, ERROR_USAGE, "usage", "--report: more than %d reports",
+			OPTIONS_MAX_REPORTS);
+	options->reports[options->report_count++] = report;
+	return true;
+}
+
 static bool
 set_tolerance(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
@@ -426,6 +533,13 @@ options_take_threads(struct options *options, const char *what, const char *valu
 	return true;
 }
 
+bool
+options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err)
+{
+	return parse_number(what, value, 0, 8589934591, &options->source_date, err);
+}
+
 static bool
 set_threads(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
@@ -433,6 +547,21 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 	(void)spec;
 	return options_take_threads(options, "--threads", value, err);
 }
+
+#define SET_PATH(setter, member) \
+	static bool \
+	setter(struct options *options, const struct option_spec *spec, const char *value, \
+		struct error *err) \
+	{ \
+		options->member = value; \
+		return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage", \
+			"--%s: the path is empty", spec->name); \
+	}
+
+SET_PATH(set_key, key)
+SET_PATH(set_certificate, certificate)
+SET_PATH(set_signature, signature)
+SET_PATH(set_ca, ca)
 
 #define SET_FLAG(setter, member) \
 	static bool \

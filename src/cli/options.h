@@ -13,16 +13,16 @@
  */
 enum command {
 	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_DIFF,
-	COMMAND_HELP, COMMAND_COUNT
+	COMMAND_SIGN, COMMAND_HELP, COMMAND_COUNT
 };
 
 struct command_spec {
 	const char *name;
 	const char *usage;              /* what follows the name: "SRC -o DIR" */
 	const char *summary;            /* for the list of commands */
-	const char *operand;            /* what it works on: "SRC"; "" when it may be left out */
+	const char *operand;            /* what it works on: "SRC"; "" when it may be left out;
+	                                   "A B": two of them */
 	const char *about;              /* for its own help, lines of at most 79 columns */
-	const char *second;             /* a second operand that it needs; NULL: none */
 };
 
 enum options_progress {
@@ -31,7 +31,15 @@ enum options_progress {
 enum options_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define OPTIONS_MAX_THREADS 1024
+#define OPTIONS_MAX_REPORTS 8
 #define OPTIONS_SHA256_SIZE 65          /* 64 hex digits and the NUL */
+
+/* A report for a program that runs checks: --report FORM or FORM=FILE. */
+enum options_form { FORM_GITHUB, FORM_JUNIT, FORM_SARIF };
+struct options_report {
+	enum options_form form;
+	const char       *file;                 /* NULL for FORM_GITHUB */
+};
 
 /* Strings point into argv, or into the struct itself. */
 struct options {
@@ -55,11 +63,18 @@ struct options {
 	const char           *weights, *dtype, *profile;
 	uint64_t              max_shard_bytes;  /* 0: not given */
 	bool                  allow_overflow, tensor_sha256;
+	const char           *model_card, *license;
+	const char           *stream, *staging, *provenance;
+	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
 	bool                  tensors, arguments;
 	const char           *source;
 	bool                  has_tolerance;
 	double                tolerance;
+	struct options_report reports[OPTIONS_MAX_REPORTS];
+	size_t                report_count;
+	const char           *key, *certificate;        /* NULL: not given; as all of these */
+	const char           *signature, *ca;
 };
 
 struct option_spec;
@@ -84,6 +99,8 @@ extern const size_t options_count;
 /* -j and MEGATRON2HF_THREADS; `what` names the one. */
 bool options_take_threads(struct options *options, const char *what, const char *value,
 	struct error *err);
-
+/* Seconds since 1970, as many as a tar can say. */
+bool options_take_source_date(struct options *options, const char *what, const char *value,
+	struct error *err);
 
 #endif

@@ -61,6 +61,13 @@ add_digest(struct json_writer *w, const char *key, const char *digest)
 	add_string(w, key, digest[0] != '\0' ? digest : NULL);
 }
 
+/* "" means "none". */
+static void
+add_place(struct json_writer *w, const char *key, const char *name)
+{
+	add_string(w, key, name != NULL && name[0] != '\0' ? name : NULL);
+}
+
 static void
 open_list(struct json_writer *w, const char *key)
 {
@@ -300,6 +307,8 @@ report_json_verification(struct text *to, const struct options *options,
 	for (size_t i = 0; i < verification->problem_count; i++) {
 		json_open(&w, '{');
 		add_outcome(&w, verification->problems[i].status, &verification->problems[i].error);
+		add_place(&w, "file", verification->problems[i].file);
+		add_place(&w, "tensor", verification->problems[i].tensor);
 		json_close(&w, '}');
 	}
 	json_close(&w, ']');
@@ -386,6 +395,23 @@ report_json_comparison(struct text *to, const struct options *options,
 		add_pair(&w, &comparison->pairs[i]);
 	json_close(&w, ']');
 	add_notes(&w, comparison->notes, comparison->note_count);
+	close_document(&w);
+}
+
+void
+report_json_signing(struct text *to, const struct options *options,
+	const struct m2h_signing *signing)
+{
+	struct json_writer w = open_document(to, "megatron2hf.sign/1");
+
+	add_outcome(&w, signing->status, &signing->error);
+	add_string(&w, "version", m2h_version());
+	add_string(&w, "directory", options->operand);
+	add_string(&w, "signature", signing->status == M2H_OK ? signing->output : NULL);
+	add_digest(&w, "key", signing->fingerprint);
+	add_digest(&w, "root_sha256", signing->root);
+	add_files(&w, "files", signing->files, signing->file_count);
+	add_notes(&w, signing->notes, signing->note_count);
 	close_document(&w);
 }
 

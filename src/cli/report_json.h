@@ -19,6 +19,8 @@ void report_json_verification(struct text *to, const struct options *options,
 	const struct m2h_verification *verification);
 void report_json_comparison(struct text *to, const struct options *options,
 	const struct m2h_comparison *comparison);
+void report_json_signing(struct text *to, const struct options *options,
+	const struct m2h_signing *signing);
 /* `usage` is NULL for none.  text: what help prints, or NULL. */
 void report_json_help(struct text *to, const struct m2h_error *usage, const char *text);
 

@@ -27,6 +27,7 @@ struct byte_stream {
 	unsigned char       *ring;
 	const unsigned char *input;     /* the rest of the window */
 	size_t   input_count;
+	bool     has_more;      /* the inflater's last step filled its room */
 	uint64_t given;                 /* compressed bytes read from the file */
 	uint64_t made;                  /* bytes inflated since the start */
 	bool     finished;              /* the end was reached and found right */
@@ -200,30 +201,34 @@ static bool
 inflate_more(struct byte_stream *stream, struct error *err)
 {
 	size_t at = (size_t)(stream->made % RING), made = 0;
+	size_t room = RING - at < WINDOW ? RING - at : WINDOW;
 
 	if (!take_buffer(&stream->ring, RING, err))
 		return false;
 	while (made == 0) {
 		if (!refill_input(stream, err))
 			return false;
-		if (inflater_ended(stream->inflater) || stream->input_count == 0)
+		if (inflater_ended(stream->inflater)
+		    || (stream->input_count == 0 && !stream->has_more))
 			break;
 		if (!inflater_step(stream->inflater, &stream->input, &stream->input_count,
-		    stream->ring + at, RING - at < WINDOW ? RING - at : WINDOW, &made, err))
+		    stream->ring + at, room, &made, err))
 			return error_in_file(err, stream->file->name);
+		stream->has_more = made == room;
 	}
 	stream->made += made;
 	return (made > 0 && stream->made < stream->length) || finish(stream, err);
 }
 
-static bool
-restart(struct byte_stream *stream, struct error *err)
+static void
+restart(struct byte_stream *stream)
 {
 	stream->given = 0;
 	stream->input_count = 0;
+	stream->has_more = false;
 	stream->made = 0;
 	stream->finished = false;
-	return inflater_restart(stream->inflater, err);
+	inflater_restart(stream->inflater);
 }
 
 static bool
@@ -234,9 +239,8 @@ peek_deflated(struct byte_stream *stream, const unsigned char **at, size_t *coun
 	size_t   into;
 
 	/* The step that is under way may write over the oldest of the ring, none else. */
-	if (stream->position < stream->made && stream->made - stream->position > RING
-	    && !restart(stream, err))
-		return false;
+	if (stream->position < stream->made && stream->made - stream->position > RING)
+		restart(stream);
 	while (stream->made <= stream->position) {
 		if (!inflate_more(stream, err))
 			return false;

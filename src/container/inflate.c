@@ -1,15 +1,14 @@
-#define ZLIB_CONST              /* zlib's next_in points to const */
 #include "container/inflate.h"
 
+#include "container/inflate_engine.h"
+
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 struct inflater {
-	z_stream zlib;
-	uint64_t declared, made, taken;
-	bool     ended;
+	struct inflate_engine *engine;
+	uint64_t               declared, made, taken;
+	bool                   ended;
 };
 
 struct inflater *
@@ -22,52 +21,40 @@ inflater_open(uint64_t declared_length, struct error *err)
 		return NULL;
 	}
 	inflater->declared = declared_length;
-	if (inflateInit2(&inflater->zlib, -MAX_WBITS) != Z_OK) {
+	if ((inflater->engine = inflate_engine_open()) == NULL) {
 		free(inflater);
-		error_no_memory(err, 1 << MAX_WBITS);
+		error_no_memory(err, 1 << 15);
 		return NULL;
 	}
 	return inflater;
 }
 
-bool
-inflater_restart(struct inflater *inflater, struct error *err)
+void
+inflater_restart(struct inflater *inflater)
 {
-	if (inflateReset2(&inflater->zlib, -MAX_WBITS) != Z_OK)
-		return error_set(err, ERROR_INTERNAL, "internal", "cannot restart zlib");
+	inflate_engine_restart(inflater->engine);
 	inflater->made = inflater->taken = 0;
 	inflater->ended = false;
-	return true;
 }
 
-/* One call of zlib; *made is what it put to `out`. */
+/* One call of the library; *made is what it put to `out`. */
 static bool
-run_zlib(struct inflater *inflater, const unsigned char **in, size_t *in_count,
+run_engine(struct inflater *inflater, const unsigned char **in, size_t *in_count,
 	unsigned char *out, size_t room, size_t *made, struct error *err)
 {
-	z_stream *zlib = &inflater->zlib;
-	uInt      given = (uInt)(*in_count < UINT_MAX ? *in_count : UINT_MAX);
-	uInt      space = (uInt)(room < UINT_MAX ? room : UINT_MAX);
-	int       result;
+	const char          *reason;
+	size_t               taken;
+	enum inflate_outcome outcome = inflate_engine_run(inflater->engine, *in, *in_count,
+		&taken, out, room, made, &reason);
 
-	zlib->next_in = *in;
-	zlib->avail_in = given;
-	zlib->next_out = out;
-	zlib->avail_out = space;
-	result = inflate(zlib, Z_NO_FLUSH);
-	*in += given - zlib->avail_in;
-	*in_count -= given - zlib->avail_in;
-	inflater->taken += given - zlib->avail_in;
-	*made = space - zlib->avail_out;
-	inflater->ended = result == Z_STREAM_END;
-	/* Z_BUF_ERROR: no input or no room, nothing is wrong. */
-	if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR)
-		return true;
-	if (result == Z_MEM_ERROR)
-		return error_no_memory(err, 1 << MAX_WBITS);
-	return error_set(err, ERROR_CORRUPT, "deflbad",
-		"damaged compressed data at byte %" PRIu64 ": %s", inflater->taken,
-		zlib->msg != NULL ? zlib->msg : "not deflate");
+	*in += taken;
+	*in_count -= taken;
+	inflater->taken += taken;
+	inflater->ended = outcome == INFLATE_ENDED;
+	if (outcome == INFLATE_NO_MEMORY)
+		return error_no_memory(err, 1 << 15);
+	return outcome != INFLATE_DAMAGED || error_set(err, ERROR_CORRUPT, "deflbad",
+		"damaged compressed data at byte %" PRIu64 ": %s", inflater->taken, reason);
 }
 
 /* All that is declared was made: only the end of the deflate stream may follow. */
@@ -78,7 +65,7 @@ probe_end(struct inflater *inflater, const unsigned char **in, size_t *in_count,
 	unsigned char beyond;
 	size_t        made;
 
-	if (!run_zlib(inflater, in, in_count, &beyond, 1, &made, err))
+	if (!run_engine(inflater, in, in_count, &beyond, 1, &made, err))
 		return false;
 	if (made == 0)
 		return true;
@@ -97,7 +84,7 @@ inflater_step(struct inflater *inflater, const unsigned char **in, size_t *in_co
 	if (inflater->ended)
 		return true;
 	if (left > 0) {
-		if (!run_zlib(inflater, in, in_count, out,
+		if (!run_engine(inflater, in, in_count, out,
 		    room < left ? room : (size_t)left, made, err))
 			return false;
 		inflater->made += *made;
@@ -132,6 +119,6 @@ inflater_close(struct inflater *inflater)
 {
 	if (inflater == NULL)
 		return;
-	inflateEnd(&inflater->zlib);
+	inflate_engine_close(inflater->engine);
 	free(inflater);
 }

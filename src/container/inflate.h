@@ -11,7 +11,7 @@ struct inflater;
 
 struct inflater *inflater_open(uint64_t declared_length, struct error *err);
 /* Start again at the first byte. */
-bool inflater_restart(struct inflater *inflater, struct error *err);
+void inflater_restart(struct inflater *inflater);
 /*
  * Takes from *in what it needs (both are moved on) and puts at most `room` bytes to `out`.
  * More than declared: ERROR_UNSAFE "defllong".  Damaged: ERROR_CORRUPT "deflbad".

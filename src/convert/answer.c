@@ -108,10 +108,19 @@ answer_decisions(struct answer *answer, const struct m2h_decision **decisions, s
 	*count = log->decision_count;
 }
 
-struct m2h_file *
-answer_inputs(struct answer *answer, const struct shards *shards)
+void
+answer_input_name(const struct shards *shards, size_t input, char *to, size_t size)
 {
-	struct m2h_file *files = answer_take(answer, shards->input_count, sizeof *files);
+	text_base_name(to, size, shards->inputs[input]->name);
+	for (size_t s = 0; s < shards->count; s++)
+		if (shards->items[s].input == input && shards->items[s].member == NULL)
+			text_format(to, size, "%s", shards->items[s].name);
+}
+
+struct m2h_file *
+answer_inputs(struct answer *answer, const struct shards *shards, size_t more)
+{
+	struct m2h_file *files = answer_take(answer, shards->input_count + more, sizeof *files);
 
 	if (files == NULL)
 		return NULL;
@@ -126,11 +135,7 @@ answer_inputs(struct answer *answer, const struct shards *shards)
 				members++;
 			}
 		}
-		/* A file of its own is shown with its folder: mp_rank_00/model_optim_rng.pt. */
-		text_base_name(name, sizeof name, shards->inputs[i]->name);
-		for (size_t s = 0; s < shards->count; s++)
-			if (shards->items[s].input == i && shards->items[s].member == NULL)
-				text_format(name, sizeof name, "%s", shards->items[s].name);
+		answer_input_name(shards, i, name, sizeof name);
 		files[i].name = answer_text(answer, name);
 		files[i].member = answer_text(answer, members == 1 ? member : NULL);
 		files[i].bytes = shards->inputs[i]->size;

@@ -35,9 +35,11 @@ void answer_settle(const struct answer *answer, int *status, struct m2h_error *e
 void answer_notes(struct answer *answer, const struct m2h_note **notes, size_t *count);
 void answer_decisions(struct answer *answer, const struct m2h_decision **decisions,
 	size_t *count);
-/* One file for each input, with the member where there is one shard in it; no digests.
- * NULL (and failed) when memory ends. */
-struct m2h_file *answer_inputs(struct answer *answer, const struct shards *shards);
+/* "model.zip", "mp_rank_00/model_optim_rng.pt": an input without the folders above. */
+void answer_input_name(const struct shards *shards, size_t input, char *to, size_t size);
+/* One file for each input, with the member where there is one shard in it; no digests; and
+ * room for `more`.  NULL (and failed) when memory ends. */
+struct m2h_file *answer_inputs(struct answer *answer, const struct shards *shards, size_t more);
 void answer_model(struct answer *answer, const struct shards *shards,
 	const struct model *model, struct m2h_model *to);
 void answer_dropped(struct answer *answer, const struct model *model,

@@ -12,7 +12,7 @@ struct comparison {
 };
 
 static const struct state {
-	const char *name, *verb;                /* "3 differ" */
+	const char *name, *counted;             /* "3 of 28 differ: 3 by value" */
 } states[] = {
 	[M2H_PAIR_EQUAL] = { "equal", "equal" },
 	[M2H_PAIR_WITHIN] = { "within", "within the tolerance" },
@@ -179,8 +179,8 @@ judge(const struct diff_result *found, struct error *err)
 		size_t used = strlen(parts);
 
 		if (found->states[i] > 0)
-			text_format(parts + used, sizeof parts - used, "%s%zu %s", used > 0 ? ", " : "",
-				found->states[i], states[i].verb);
+			text_format(parts + used, sizeof parts - used, "%s%zu %s",
+				used > 0 ? ", " : "", found->states[i], states[i].counted);
 	}
 	return error_set(err, ERROR_MISMATCH, "differ", "%zu of %zu tensors differ%s: %s",
 		differ, found->count, differ == 1 ? "s" : "", parts);
@@ -226,7 +226,7 @@ compare(struct comparison *comparison, const struct m2h_diff_options *options,
 	    || options->b[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "two files or directories are needed");
 	if (options->has_tolerance && !(options->tolerance >= 0))
-		return error_set(err, ERROR_USAGE, "usage", "the tolerance is not a number from 0 up");
+		return error_set(err, ERROR_USAGE, "usage", "the tolerance is no number from 0 up");
 	if ((a = weight_set_open(options->a, WEIGHTS_ANY, err)) == NULL)
 		error_in_file(err, options->a);
 	else if ((b = weight_set_open(options->b, WEIGHTS_ANY, err)) == NULL)

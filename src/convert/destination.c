@@ -1,5 +1,6 @@
 #include "convert/destination.h"
 
+#include "base/path.h"
 #include "base/staging.h"
 #include "base/text.h"
 
@@ -11,38 +12,7 @@
 const char *
 destination_parent(const char *destination, char *to, size_t size)
 {
-	size_t length = destination != NULL ? strlen(destination) : 0;
-
-	while (length > 1 && destination[length - 1] == '/')
-		length--;
-	while (length > 0 && destination[length - 1] != '/')
-		length--;
-	return length == 0 ? text_format(to, size, ".")
-		: text_format(to, size, "%.*s", (int)length, destination);
-}
-
-static bool
-is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* Replacing a directory removes what is in it: the source must not be in it, nor be it. */
-static bool
-source_is_inside(const char *destination, const char *source)
-{
-	char        path[PATH_MAX], *slash;
-	struct stat wanted, at;
-
-	if (stat(destination, &wanted) != 0 || realpath(source, path) == NULL)
-		return false;
-	for (;;) {
-		if (stat(path, &at) == 0 && is_same(&at, &wanted))
-			return true;
-		if ((slash = strrchr(path, '/')) == NULL || slash == path)
-			return false;
-		*slash = '\0';
-	}
+	return path_parent(destination != NULL ? destination : "", to, size);
 }
 
 static bool
@@ -54,12 +24,50 @@ would_remove(const char *destination, const char *shown, struct error *err)
 }
 
 bool
+destination_keeps(const char *destination, const char *source, bool replace, struct error *err)
+{
+	return !replace || !path_is_inside(source, destination)
+		|| would_remove(destination, source, err);
+}
+
+bool
 destination_check(const char *destination, const char *source, bool replace,
 	struct error *err)
 {
-	if (replace && source_is_inside(destination, source))
-		return would_remove(destination, source, err);
-	return staging_check(destination, replace, err);
+	return destination_keeps(destination, source, replace, err)
+		&& staging_check(destination, replace, err);
+}
+
+/* Do both lie, or will lie, in one directory under one name? */
+static bool
+is_same_place(const char *a, const char *b)
+{
+	char        parent_a[PATH_MAX], parent_b[PATH_MAX], name_a[PATH_MAX], name_b[PATH_MAX];
+	struct stat at_a, at_b;
+
+	return strcmp(text_base_name(name_a, sizeof name_a, a),
+			text_base_name(name_b, sizeof name_b, b)) == 0
+		&& stat(destination_parent(a, parent_a, sizeof parent_a), &at_a) == 0
+		&& stat(destination_parent(b, parent_b, sizeof parent_b), &at_b) == 0
+		&& at_a.st_dev == at_b.st_dev && at_a.st_ino == at_b.st_ino;
+}
+
+bool
+destination_check_beside(const char *destination, const char *path, struct error *err)
+{
+	char   parent[PATH_MAX];
+	size_t length = strlen(destination);
+
+	/* A destination that is not there yet can only be told by its name. */
+	while (length > 1 && destination[length - 1] == '/')
+		length--;
+	if (!is_same_place(destination, path)
+	    && !(strncmp(path, destination, length) == 0 && path[length] == '/')
+	    && !path_is_inside(destination_parent(path, parent, sizeof parent), destination))
+		return true;
+	error_set(err, ERROR_USAGE, "sameio", "'%s' is the output directory '%s', or in it", path,
+		destination);
+	return error_hint(err, "name a file beside it");
 }
 
 bool
@@ -69,6 +77,28 @@ destination_spares(const char *destination, int fd, const char *shown, bool repl
 	char path[64];
 
 	text_format(path, sizeof path, "/proc/self/fd/%d", fd);
-	return !replace || !source_is_inside(destination, path)
+	return !replace || !path_is_inside(path, destination)
 		|| would_remove(destination, shown, err);
+}
+
+const char *
+destination_staging_folder(const char *given)
+{
+	const char *environment = getenv("TMPDIR");
+
+	if (given != NULL)
+		return given;
+	return environment != NULL && environment[0] != '\0' ? environment : "/tmp";
+}
+
+bool
+destination_in_folder(const char *folder, char *to, size_t size, struct error *err)
+{
+	static const char name[] = "/megatron2hf";
+
+	if (strlen(folder) + sizeof name > size)
+		return error_set(err, ERROR_NO_OUTPUT, "toolong", "the name '%.80s...' is too long",
+			folder);
+	text_format(to, size, "%s%s", folder, name);
+	return true;
 }

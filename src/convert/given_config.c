@@ -125,7 +125,9 @@ given_config_read(const char *path, struct given_config *config, struct error *e
 		error_no_memory(err, file->size);
 	else
 		done = input_file_read(file, 0, (unsigned char *)bytes, (size_t)file->size, err)
-			&& parse(bytes, (size_t)file->size, config, err);
+			&& parse(bytes, (size_t)file->size, config, err)
+			&& (digest_sha256(bytes, (size_t)file->size, config->sha256)
+				|| error_no_memory(err, 0));
 	free(bytes);
 	input_file_close(file);
 	return done || error_in_file(err, path);

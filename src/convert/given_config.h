@@ -1,6 +1,7 @@
 #ifndef CONVERT_GIVEN_CONFIG_H
 #define CONVERT_GIVEN_CONFIG_H
 
+#include "base/digest.h"
 #include "megatron/arguments.h"
 
 /*
@@ -11,6 +12,7 @@
 struct given_config {
 	struct arguments_given values;
 	char                   activation[64];
+	char                   sha256[DIGEST_HEX_SIZE];         /* of the file */
 };
 
 bool given_config_read(const char *path, struct given_config *config, struct error *err);

@@ -4,6 +4,7 @@
 #include "convert/answer.h"
 #include "convert/given_config.h"
 #include "convert/hugging_face.h"
+#include "convert/tokenizer_source.h"
 #include "megatron/known_classes.h"
 
 #include <stdlib.h>
@@ -47,6 +48,33 @@ answer_arguments(struct inspection *inspection, const struct shards *shards)
 			attributes->items[i + 1]);
 }
 
+/* The model, with the tokenizer that came with it, as a conversion would open it. */
+static struct model *
+open_model(struct inspection *inspection, const struct shards *shards,
+	struct model_options *options, struct error *err)
+{
+	const char             *size = inspection->options->vocab_size;
+	const bool              is_size_given = (size != NULL && strcmp(size, "auto") != 0)
+		|| (options->given != NULL && options->given->vocabulary > 0);
+	struct decision_log    *log = &inspection->answer.log;
+	struct tokenizer_source source;
+	struct model           *model = NULL;
+
+	if (!tokenizer_source_name(&source, "auto", err)
+	    || !tokenizer_source_find(&source, shards, inspection->options->path, log, err))
+		goto out;
+	options->tokenizer_size = tokenizer_source_size(&source);
+	model = model_open(shards, options, log, err);
+	if (model != NULL && !tokenizer_source_settle(&source, &model->arguments, is_size_given,
+		log, err)) {
+		model_close(model);
+		model = NULL;
+	}
+out:
+	tokenizer_source_fini(&source);
+	return model;
+}
+
 /* What a conversion would say, judged by structure. */
 static bool
 inspect_model(struct inspection *inspection, const struct shards *shards)
@@ -58,7 +86,7 @@ inspect_model(struct inspection *inspection, const struct shards *shards)
 		.qkv_layout = inspection->options->qkv_layout,
 		.given = inspection->options->config != NULL ? &inspection->given.values : NULL };
 	struct error  err = { 0 };
-	struct model *model = model_open(shards, &options, &inspection->answer.log, &err);
+	struct model *model = open_model(inspection, shards, &options, &err);
 
 	answer_blame(inspection->options->path, &err);
 	inspection->result.convert_status = answer_status(&err);
@@ -94,7 +122,7 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	const struct value *root = torch_file_root(shards->items[0].torch);
 	bool                is_model;
 
-	inspection->result.inputs = answer_inputs(&inspection->answer, shards);
+	inspection->result.inputs = answer_inputs(&inspection->answer, shards, 0);
 	inspection->result.input_count = inspection->result.inputs != NULL
 		? shards->input_count : 0;
 	answer_globals(inspection, shards);

@@ -1,8 +1,7 @@
 #include "convert/output_directory.h"
 
 #include "check/sums.h"
-#include "gpt2/config.h"
-#include "gpt2/tokenizer.h"
+#include "gpt2/furniture.h"
 #include "plan/drift.h"
 #include "plan/element.h"
 
@@ -113,7 +112,8 @@ output_directory_add(struct output_directory *directory, const char *name,
 	if ((file = new_file(directory, name, text->length, err)) == NULL)
 		return false;
 	if (!digest_sha256(text->bytes, text->length, file->sha256)
-	    || !digest_git_blob(text->bytes, text->length, file->git_blob))
+	    || (!furniture_is_lfs(name)
+	        && !digest_git_blob(text->bytes, text->length, file->git_blob)))
 		return error_no_memory(err, text->length);
 	if (directory->staging == NULL)
 		return true;
@@ -136,8 +136,11 @@ output_directory_add_weights(struct output_directory *directory, const char *nam
 }
 
 static struct gpt2_config
-config_of(const struct arguments *arguments)
+config_of(const struct arguments *arguments, const struct tokenizer *tokenizer)
 {
+	const uint64_t end_of_text = tokenizer != NULL ? tokenizer->end_of_text
+		: TOKENIZER_GPT2_END_OF_TEXT;
+
 	return (struct gpt2_config){
 		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
 			arguments->positions, arguments->vocabulary, arguments->is_untied },
@@ -147,22 +150,23 @@ config_of(const struct arguments *arguments)
 		.attn_pdrop = arguments->attention_dropout,
 		.embd_pdrop = arguments->embedding_dropout, .resid_pdrop = arguments->hidden_dropout,
 		.initializer_range = arguments->init_method_std,
-		.has_token_ids = arguments->is_gpt2_vocabulary,
-		.bos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
-		.eos_token_id = TOKENIZER_GPT2_END_OF_TEXT,
+		.has_token_ids = tokenizer != NULL || arguments->is_gpt2_vocabulary,
+		.bos_token_id = end_of_text, .eos_token_id = end_of_text,
 		.tie_word_embeddings = !arguments->is_untied,
 	};
 }
 
 bool
 output_directory_add_config(struct output_directory *directory,
-	const struct arguments *arguments, struct error *err)
+	const struct arguments *arguments, const struct tokenizer *tokenizer, enum config_form form,
+	const char *torch_dtype, struct error *err)
 {
-	struct gpt2_config config = config_of(arguments);
+	struct gpt2_config config = config_of(arguments, tokenizer);
 	struct text        text = { 0 }, generation = { 0 };
 	bool               done;
 
-	config_write(&config, &text);
+	config.torch_dtype = torch_dtype;
+	config_write(&config, form, &text);
 	config_write_generation(&config, &generation);
 	done = output_directory_add(directory, "config.json", &text, err)
 		&& output_directory_add(directory, "generation_config.json", &generation, err);
@@ -172,30 +176,37 @@ output_directory_add_config(struct output_directory *directory,
 }
 
 bool
-output_directory_add_tokenizer(struct output_directory *directory, uint64_t positions,
+output_directory_add_tokenizer(struct output_directory *directory,
+	const struct tokenizer *tokenizer, enum tokenizer_form form, uint64_t positions,
 	struct error *err)
 {
 	static const struct {
 		const char *name;
-		bool      (*write)(struct text *to, struct error *err);
+		bool      (*write)(const struct tokenizer *tokenizer, enum tokenizer_form form,
+			struct text *to, struct error *err);
 	} files[] = {
 		{ "merges.txt", tokenizer_write_merges },
 		{ "tokenizer.json", tokenizer_write_tokenizer },
 		{ "vocab.json", tokenizer_write_vocabulary },
 	};
 	struct text text = { 0 };
-	bool        done;
+	bool        done = true;
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		done = files[i].write(&text, err)
+	for (size_t i = 0; i < sizeof files / sizeof *files && done; i++) {
+		done = files[i].write(tokenizer, form, &text, err)
 			&& output_directory_add(directory, files[i].name, &text, err);
 		text_free(&text);
-		if (!done)
-			return false;
 	}
-	tokenizer_write_config(&text, positions);
-	done = output_directory_add(directory, "tokenizer_config.json", &text, err);
-	text_free(&text);
+	if (done) {
+		done = tokenizer_write_config(tokenizer, form, positions, &text, err)
+			&& output_directory_add(directory, "tokenizer_config.json", &text, err);
+		text_free(&text);
+	}
+	if (done && form == TOKENIZER_4_18) {
+		done = tokenizer_write_special_tokens(&text, err)
+			&& output_directory_add(directory, "special_tokens_map.json", &text, err);
+		text_free(&text);
+	}
 	return done;
 }
 

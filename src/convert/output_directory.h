@@ -3,6 +3,8 @@
 
 #include "base/staging.h"
 #include "check/manifest.h"
+#include "gpt2/config.h"
+#include "gpt2/tokenizer_write.h"
 #include "megatron/arguments.h"
 
 #define OUTPUT_FURNITURE_BYTES ((uint64_t)8 << 20)      /* more than all other files take */
@@ -23,11 +25,14 @@ bool output_directory_add(struct output_directory *directory, const char *name,
 /* A weight file, which was written and read back already. */
 bool output_directory_add_weights(struct output_directory *directory, const char *name,
 	uint64_t bytes, const char *sha256, struct error *err);
-/* config.json and generation_config.json */
+/* config.json, with torch_dtype where that is not NULL, and generation_config.json.  bos and
+ * eos are the tokenizer's <|endoftext|>; without one (NULL) GPT-2's, where the vocabulary is. */
 bool output_directory_add_config(struct output_directory *directory,
-	const struct arguments *arguments, struct error *err);
-/* vocab.json, merges.txt, tokenizer.json, tokenizer_config.json of GPT-2 */
-bool output_directory_add_tokenizer(struct output_directory *directory, uint64_t positions,
+	const struct arguments *arguments, const struct tokenizer *tokenizer, enum config_form form,
+	const char *torch_dtype, struct error *err);
+/* vocab.json, merges.txt, tokenizer.json, tokenizer_config.json, and what the form has more */
+bool output_directory_add_tokenizer(struct output_directory *directory,
+	const struct tokenizer *tokenizer, enum tokenizer_form form, uint64_t positions,
 	struct error *err);
 /* SHA256SUMS over all that was added before; the last file. */
 bool output_directory_add_sums(struct output_directory *directory, struct error *err);

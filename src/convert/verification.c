@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "base/workers.h"
 #include "check/verify_source.h"
 #include "convert/answer.h"
@@ -20,6 +21,7 @@ struct verification {
  * result and log; they are put together at the end, so that their order is always the same. */
 struct task {
 	const struct m2h_verify_options *options;
+	const struct verify_trust       *trust; /* NULL: no signature is verified */
 	struct decision_log             *log;
 	struct verify_result             result;
 	atomic_uint_fast64_t             done, total;   /* of the directory's bytes */
@@ -62,8 +64,8 @@ check_directory(void *context, struct error *err)
 {
 	struct task *task = context;
 
-	return verify_directory(task->options->directory, on_progress, task, &task->result,
-		task->log, err);
+	return verify_directory(task->options->directory, task->trust, on_progress, task,
+		&task->result, task->log, err);
 }
 
 /* ---- the comparison ----------------------------------------------------------------- */
@@ -171,6 +173,24 @@ answer_files(struct verification *verification, const struct verify_result *foun
 	verification->result.file_count = found->file_count;
 }
 
+/* An error keeps the beginning of a long name: the file that alone begins so is meant. */
+static const char *
+whole_name(const struct verify_result *found, const struct error *problem)
+{
+	const char *name = NULL;
+
+	if (strlen(problem->file) < sizeof problem->file - 1)
+		return problem->file;
+	for (size_t i = 0; i < found->file_count; i++) {
+		if (!text_has_prefix(found->files[i].name, problem->file))
+			continue;
+		if (name != NULL)
+			return problem->file;
+		name = found->files[i].name;
+	}
+	return name != NULL ? name : problem->file;
+}
+
 static void
 answer_problems(struct verification *verification, const struct verify_result *found)
 {
@@ -182,9 +202,23 @@ answer_problems(struct verification *verification, const struct verify_result *f
 	for (size_t i = 0; i < found->problem_count; i++) {
 		problems[i].status = answer_status(&found->problems[i]);
 		answer_error(&verification->answer, &found->problems[i], &problems[i].error);
+		problems[i].file = answer_text(&verification->answer,
+			whole_name(found, &found->problems[i]));
+		problems[i].tensor = answer_text(&verification->answer, found->problems[i].tensor);
 	}
 	verification->result.problems = problems;
 	verification->result.problem_count = found->problem_count;
+}
+
+/* A signature by whomever would prove nothing. */
+static bool
+check_trust(const struct m2h_verify_options *options, struct error *err)
+{
+	if ((options->key != NULL || options->ca != NULL) == (options->signature != NULL)
+	    && (options->key == NULL || options->ca == NULL))
+		return true;
+	return error_set(err, ERROR_USAGE, "usage",
+		"a signature goes with either a key or root certificates");
 }
 
 struct m2h_verification *
@@ -194,14 +228,18 @@ m2h_verify(const struct m2h_verify_options *options)
 	struct task          task = { .options = options };
 	struct error         err = { 0 };
 	const struct error  *worst = NULL;
+	struct verify_trust  trust = { options->signature, options->key, options->ca };
 	bool                 done;
 
 	if (verification == NULL)
 		return NULL;
 	answer_init(&verification->answer);
 	task.log = &verification->answer.log;
+	task.trust = options->signature != NULL ? &trust : NULL;
 	if (options->directory == NULL || options->directory[0] == '\0')
 		done = error_set(&err, ERROR_USAGE, "usage", "no directory was named");
+	else if (!check_trust(options, &err))
+		done = false;
 	else if (options->source == NULL)
 		done = check_directory(&task, &err);
 	else

@@ -5,17 +5,25 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The release whose form of config.json this is: 30 keys, sorted, indent 2. */
-#define TRANSFORMERS_VERSION "5.14.0"
+/* What differs between the releases that wrote the two forms of config.json. */
+static const struct form {
+	const char *transformers_version, *tokenizer_class;
+} forms[] = {
+	[CONFIG_HF5] = { "5.14.0", "GPT2Tokenizer" },
+	[CONFIG_HF4_18] = { "4.18.0", "GPT2TokenizerFast" },
+};
+
 /* The hub's generation_config.json of GPT-2 was made by this one. */
 #define GENERATION_VERSION   "4.26.0.dev0"
 
 /* ---- writing ---------------------------------------------------------------------- */
 
-/* How a key of config.json gets its value: from a field, or always the same. */
+/* How a key of config.json gets its value: from a field, or always the same, or by form. */
 enum source {
 	FIXED_TRUE, FIXED_FALSE, FIXED_NULL, FIXED_TEXT, FIXED_ARCHITECTURES, FIXED_TENTH,
-	FIELD_TEXT, FIELD_WHOLE, FIELD_REAL, FIELD_TOKEN_ID, FIELD_TIE,
+	FIELD_TEXT, FIELD_WHOLE, FIELD_REAL, FIELD_TOKEN_ID, FIELD_TIE, FIELD_DTYPE,
+	HF5_FALSE, HF5_NULL,            /* 4.18 writes no such key */
+	FORM_TOKENIZER_CLASS, FORM_VERSION,
 };
 
 static const struct key_rule {
@@ -27,7 +35,7 @@ static const struct key_rule {
 #define AT(member) offsetof(struct gpt2_config, member), NULL
 #define NO_FIELD   0, NULL
 	{ "activation_function",             FIELD_TEXT,          AT(activation_function) },
-	{ "add_cross_attention",             FIXED_FALSE,         NO_FIELD },
+	{ "add_cross_attention",             HF5_FALSE,           NO_FIELD },
 	{ "architectures",                   FIXED_ARCHITECTURES, NO_FIELD },
 	{ "attn_pdrop",                      FIELD_REAL,          AT(attn_pdrop) },
 	{ "bos_token_id",                    FIELD_TOKEN_ID,      AT(bos_token_id) },
@@ -41,7 +49,7 @@ static const struct key_rule {
 	{ "n_inner",                         FIELD_WHOLE,         AT(sizes.n_inner) },
 	{ "n_layer",                         FIELD_WHOLE,         AT(sizes.n_layer) },
 	{ "n_positions",                     FIELD_WHOLE,         AT(sizes.n_positions) },
-	{ "pad_token_id",                    FIXED_NULL,          NO_FIELD },
+	{ "pad_token_id",                    HF5_NULL,            NO_FIELD },
 	{ "reorder_and_upcast_attn",         FIXED_FALSE,         NO_FIELD },
 	{ "resid_pdrop",                     FIELD_REAL,          AT(resid_pdrop) },
 	{ "scale_attn_by_inverse_layer_idx", FIXED_FALSE,         NO_FIELD },
@@ -52,8 +60,9 @@ static const struct key_rule {
 	{ "summary_type",                    FIXED_TEXT,          0, "cls_index" },
 	{ "summary_use_proj",                FIXED_TRUE,          NO_FIELD },
 	{ "tie_word_embeddings",             FIELD_TIE,           NO_FIELD },
-	{ "tokenizer_class",                 FIXED_TEXT,          0, "GPT2Tokenizer" },
-	{ "transformers_version",            FIXED_TEXT,          0, TRANSFORMERS_VERSION },
+	{ "tokenizer_class",                 FORM_TOKENIZER_CLASS, NO_FIELD },
+	{ "torch_dtype",                     FIELD_DTYPE,         NO_FIELD },
+	{ "transformers_version",            FORM_VERSION,        NO_FIELD },
 	{ "use_cache",                       FIXED_TRUE,          NO_FIELD },
 	{ "vocab_size",                      FIELD_WHOLE,         AT(sizes.vocab_size) },
 #undef AT
@@ -96,15 +105,35 @@ write_token_id(struct json_writer *w, const struct gpt2_config *config, uint64_t
 		json_write_null(w);
 }
 
+/* transformers leaves out keys at the default of its base class, which 5.x has fewer of. */
+static bool
+is_written(const struct gpt2_config *config, enum config_form form, const struct key_rule *rule)
+{
+	switch (rule->source) {
+	case HF5_FALSE:
+	case HF5_NULL:
+		return form == CONFIG_HF5;
+	case FIELD_TIE:
+		return form == CONFIG_HF5 || !config->tie_word_embeddings;
+	case FIELD_DTYPE:
+		return config->torch_dtype != NULL;
+	default:
+		return true;
+	}
+}
+
 static void
-write_value(struct json_writer *w, const struct gpt2_config *config, const struct key_rule *rule)
+write_value(struct json_writer *w, const struct gpt2_config *config, enum config_form form,
+	const struct key_rule *rule)
 {
 	switch (rule->source) {
 	case FIXED_TRUE:
 	case FIXED_FALSE:
+	case HF5_FALSE:
 		json_write_bool(w, rule->source == FIXED_TRUE);
 		break;
 	case FIXED_NULL:
+	case HF5_NULL:
 		json_write_null(w);
 		break;
 	case FIXED_TEXT:
@@ -133,18 +162,29 @@ write_value(struct json_writer *w, const struct gpt2_config *config, const struc
 	case FIELD_TIE:
 		json_write_bool(w, config->tie_word_embeddings);
 		break;
+	case FIELD_DTYPE:
+		json_write_string(w, config->torch_dtype);
+		break;
+	case FORM_TOKENIZER_CLASS:
+		json_write_string(w, forms[form].tokenizer_class);
+		break;
+	case FORM_VERSION:
+		json_write_string(w, forms[form].transformers_version);
+		break;
 	}
 }
 
 void
-config_write(const struct gpt2_config *config, struct text *to)
+config_write(const struct gpt2_config *config, enum config_form form, struct text *to)
 {
 	struct json_writer w = { .to = to, .indent = 2, .ascii = true };
 
 	json_open(&w, '{');
 	for (size_t i = 0; i < sizeof key_rules / sizeof *key_rules; i++) {
+		if (!is_written(config, form, &key_rules[i]))
+			continue;
 		json_write_key(&w, key_rules[i].key);
-		write_value(&w, config, &key_rules[i]);
+		write_value(&w, config, form, &key_rules[i]);
 	}
 	json_close(&w, '}');
 	text_add(to, "\n");

@@ -18,10 +18,14 @@ struct gpt2_config {
 	bool              has_token_ids;        /* false: bos and eos are null */
 	uint64_t          bos_token_id, eos_token_id;
 	bool              tie_word_embeddings;
+	const char       *torch_dtype;          /* "float16"; NULL: no such key (not read) */
 };
 
-/* config.json with the 30 keys that transformers 5.14 writes. */
-void config_write(const struct gpt2_config *config, struct text *to);
+/* Whose form of config.json: sorted, indent 2, 30 keys of transformers 5.14 or the 27 of 4.18
+ * (766 bytes for NGC); one more where there is a torch_dtype. */
+enum config_form { CONFIG_HF5, CONFIG_HF4_18 };
+
+void config_write(const struct gpt2_config *config, enum config_form form, struct text *to);
 /* generation_config.json: 124 bytes for GPT-2's ids. */
 void config_write_generation(const struct gpt2_config *config, struct text *to);
 /* Reads a config.json somebody wrote.  Absent keys take GPT-2's defaults (n_inner null or

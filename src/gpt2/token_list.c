@@ -121,17 +121,18 @@ check_sorted_ids(const struct token *tokens, size_t count, struct error *err)
 	return true;
 }
 
-bool
-token_list_check_ids(const struct token_list *vocabulary, const struct token_list *added,
-	uint64_t *count, struct error *err)
+struct token *
+token_list_by_id(const struct token_list *vocabulary, const struct token_list *added,
+	size_t *count, struct error *err)
 {
 	const size_t  room = vocabulary->count + added->count;
 	struct token *all = calloc(room + 1, sizeof *all);
 	size_t        used = vocabulary->count;
-	bool          done = false;
 
-	if (all == NULL)
-		return error_no_memory(err, room * sizeof *all);
+	if (all == NULL) {
+		error_no_memory(err, room * sizeof *all);
+		return NULL;
+	}
 	if (vocabulary->count > 0)
 		memcpy(all, vocabulary->items, vocabulary->count * sizeof *all);
 	for (size_t i = 0; i < added->count; i++) {
@@ -145,13 +146,24 @@ token_list_check_ids(const struct token_list *vocabulary, const struct token_lis
 			error_set(err, ERROR_CORRUPT, "vtok", "\"%.100s\" has id %" PRIu64
 				" in the vocabulary and %" PRIu64 " in added_tokens",
 				token->text, same->id, token->id);
-			goto out;
+			free(all);
+			return NULL;
 		}
 	}
 	qsort(all, used, sizeof *all, compare_by_id);
-	done = check_sorted_ids(all, used, err);
 	*count = used;
-out:
+	return all;
+}
+
+bool
+token_list_check_ids(const struct token_list *vocabulary, const struct token_list *added,
+	uint64_t *count, struct error *err)
+{
+	size_t        used = 0;
+	struct token *all = token_list_by_id(vocabulary, added, &used, err);
+	bool          done = all != NULL && check_sorted_ids(all, used, err);
+
+	*count = used;
 	free(all);
 	return done;
 }

@@ -28,6 +28,10 @@ bool token_list_read_added(struct token_list *list, const struct json *array,
 /* The token that is these bytes, or NULL. */
 const struct token *token_list_find(const struct token_list *list, const char *text,
 	size_t length);
+/* The tokens of both lists, each once, sorted by id; malloc()ed, NULL: *err.  A token with
+ * another id in each list is ERROR_CORRUPT "vtok". */
+struct token *token_list_by_id(const struct token_list *vocabulary,
+	const struct token_list *added, size_t *count, struct error *err);
 /* The ids of both lists together are 0 to *count - 1, each of one token.  An added token may
  * stand in the vocabulary too, with the same id. */
 bool token_list_check_ids(const struct token_list *vocabulary, const struct token_list *added,

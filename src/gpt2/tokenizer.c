@@ -1,23 +1,85 @@
 #include "gpt2/tokenizer.h"
-#include "base/json.h"
+
 #include "gpt2/merge_table.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define END_OF_TEXT "<|endoftext|>"
+struct tokenizer *
+tokenizer_open(uint32_t size, uint32_t text_bytes, uint32_t merge_count, uint32_t added_count,
+	struct error *err)
+{
+	struct tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
 
-/* ---- the tokens, spelt out -------------------------------------------------------- */
+	if (tokenizer != NULL) {
+		tokenizer->bytes = malloc((size_t)text_bytes + 1);
+		tokenizer->offsets = calloc((size_t)size + 1, sizeof *tokenizer->offsets);
+		tokenizer->merges = calloc((size_t)merge_count + 1, sizeof *tokenizer->merges);
+		tokenizer->added = calloc((size_t)added_count + 1, sizeof *tokenizer->added);
+	}
+	if (tokenizer == NULL || tokenizer->bytes == NULL || tokenizer->offsets == NULL
+	    || tokenizer->merges == NULL || tokenizer->added == NULL) {
+		error_no_memory(err, text_bytes);
+		tokenizer_close(tokenizer);
+		return NULL;
+	}
+	tokenizer->size = size;
+	tokenizer->merge_count = merge_count;
+	tokenizer->added_count = added_count;
+	return tokenizer;
+}
 
-/*
- * Every token but <|endoftext|> as files show it: printable bytes as themselves, the other
- * 68 as U+0100 and up, all in UTF-8.  Token ids [0, TOKENIZER_GPT2_END_OF_TEXT).
- */
-struct spellings {
-	char     *bytes;
-	uint32_t  offsets[TOKENIZER_GPT2_END_OF_TEXT + 1];
-};
+void
+tokenizer_close(struct tokenizer *tokenizer)
+{
+	if (tokenizer == NULL)
+		return;
+	free(tokenizer->bytes);
+	free(tokenizer->offsets);
+	free(tokenizer->merges);
+	free(tokenizer->added);
+	free(tokenizer);
+}
+
+const char *
+tokenizer_text(const struct tokenizer *tokenizer, uint32_t id)
+{
+	return tokenizer->bytes + tokenizer->offsets[id];
+}
+
+uint32_t
+tokenizer_text_length(const struct tokenizer *tokenizer, uint32_t id)
+{
+	return tokenizer->offsets[id + 1] - tokenizer->offsets[id];
+}
+
+bool
+tokenizer_same(const struct tokenizer *tokenizer, const struct tokenizer *other)
+{
+	return tokenizer->size == other->size && tokenizer->merge_count == other->merge_count
+		&& memcmp(tokenizer->offsets, other->offsets,
+			((size_t)other->size + 1) * sizeof *other->offsets) == 0
+		&& memcmp(tokenizer->bytes, other->bytes, other->offsets[other->size]) == 0
+		&& memcmp(tokenizer->merges, other->merges,
+			other->merge_count * sizeof *other->merges) == 0;
+}
+
+/* A byte of a token comes as six in vocab.json at most ("\u0001"), as six in the table of
+ * tokenizer.json and, being part of one merge, as twelve in both merge lists. */
+uint64_t
+tokenizer_bytes_bound(const struct tokenizer *tokenizer)
+{
+	uint64_t merges = 0;
+
+	for (uint32_t i = 0; i < tokenizer->merge_count; i++)
+		merges += tokenizer_text_length(tokenizer, tokenizer->merges[i][0])
+			+ (uint64_t)tokenizer_text_length(tokenizer, tokenizer->merges[i][1]);
+	return 4096 + 12 * (uint64_t)tokenizer->offsets[tokenizer->size] + 12 * merges
+		+ 64 * (uint64_t)tokenizer->size + 32 * (uint64_t)tokenizer->merge_count
+		+ 256 * (uint64_t)tokenizer->added_count;
+}
+
+/* ---- GPT-2's ---------------------------------------------------------------------- */
 
 static bool
 byte_is_printable(unsigned byte)
@@ -25,44 +87,57 @@ byte_is_printable(unsigned byte)
 	return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
 }
 
-/* The characters of the ids 0 to 255. */
+uint16_t
+tokenizer_byte_point(unsigned char byte)
+{
+	uint16_t moved = 0x100;
+
+	if (byte_is_printable(byte))
+		return byte;
+	for (unsigned other = 0; other < byte; other++)
+		moved = (uint16_t)(moved + !byte_is_printable(other));
+	return moved;
+}
+
+/* The characters of the ids 0 to 255: printable bytes first. */
 static void
 byte_points(uint16_t points[MERGE_TABLE_BYTES])
 {
 	unsigned id = 0;
 
-	for (unsigned byte = 0; byte < 256; byte++) {
+	for (unsigned byte = 0; byte < 256; byte++)
 		if (byte_is_printable(byte))
 			points[id++] = (uint16_t)byte;
-	}
-	for (unsigned moved = 0; id < MERGE_TABLE_BYTES; moved++)
-		points[id++] = (uint16_t)(0x100 + moved);
-}
-
-static uint32_t
-spelling_length(const struct spellings *spellings, unsigned id)
-{
-	return spellings->offsets[id + 1] - spellings->offsets[id];
+	for (unsigned byte = 0; byte < 256; byte++)
+		if (!byte_is_printable(byte))
+			points[id++] = tokenizer_byte_point((unsigned char)byte);
 }
 
 /* All offsets: parts come before the merge that joins them, so one pass knows every length. */
 static void
-measure(struct spellings *spellings, const uint16_t points[MERGE_TABLE_BYTES])
+measure(uint32_t offsets[TOKENIZER_GPT2_SIZE + 1], const uint16_t points[MERGE_TABLE_BYTES])
 {
-	uint32_t *offsets = spellings->offsets;
+	uint32_t at = 0;
 
-	for (unsigned id = 0; id < MERGE_TABLE_BYTES; id++)
-		offsets[id + 1] = offsets[id] + (points[id] < 0x80 ? 1 : 2);
-	for (unsigned merge = 0; merge < MERGE_TABLE_COUNT; merge++)
-		offsets[MERGE_TABLE_BYTES + merge + 1] = offsets[MERGE_TABLE_BYTES + merge]
-			+ spelling_length(spellings, merge_table[merge][0])
-			+ spelling_length(spellings, merge_table[merge][1]);
+	for (unsigned id = 0; id < MERGE_TABLE_BYTES; id++) {
+		offsets[id] = at;
+		at += points[id] < 0x80 ? 1 : 2;
+	}
+	for (unsigned merge = 0; merge < MERGE_TABLE_COUNT; merge++) {
+		offsets[MERGE_TABLE_BYTES + merge] = at;
+		for (unsigned part = 0; part < 2; part++) {
+			unsigned id = merge_table[merge][part];
+			at += offsets[id + 1] - offsets[id];
+		}
+		offsets[MERGE_TABLE_BYTES + merge + 1] = at;
+	}
+	offsets[TOKENIZER_GPT2_SIZE] = at + (uint32_t)strlen(TOKENIZER_END_OF_TEXT);
 }
 
 static void
-spell(struct spellings *spellings, const uint16_t points[MERGE_TABLE_BYTES])
+spell(struct tokenizer *tokenizer, const uint16_t points[MERGE_TABLE_BYTES])
 {
-	char *to = spellings->bytes;
+	char *to = tokenizer->bytes;
 
 	for (unsigned id = 0; id < MERGE_TABLE_BYTES; id++) {
 		if (points[id] < 0x80) {
@@ -74,217 +149,38 @@ spell(struct spellings *spellings, const uint16_t points[MERGE_TABLE_BYTES])
 	}
 	for (unsigned merge = 0; merge < MERGE_TABLE_COUNT; merge++) {
 		for (unsigned part = 0; part < 2; part++) {
-			unsigned id = merge_table[merge][part];
-			memcpy(to, spellings->bytes + spellings->offsets[id],
-				spelling_length(spellings, id));
-			to += spelling_length(spellings, id);
+			uint32_t id = merge_table[merge][part];
+			memcpy(to, tokenizer_text(tokenizer, id), tokenizer_text_length(tokenizer, id));
+			to += tokenizer_text_length(tokenizer, id);
+			tokenizer->merges[merge][part] = id;
 		}
 	}
+	memcpy(to, TOKENIZER_END_OF_TEXT, strlen(TOKENIZER_END_OF_TEXT));
 }
 
-static void
-spellings_close(struct spellings *spellings)
+struct tokenizer *
+tokenizer_open_gpt2(struct error *err)
 {
-	if (spellings != NULL)
-		free(spellings->bytes);
-	free(spellings);
-}
-
-static struct spellings *
-spellings_open(struct error *err)
-{
-	struct spellings *spellings = calloc(1, sizeof *spellings);
+	uint32_t         *offsets = calloc(TOKENIZER_GPT2_SIZE + 1, sizeof *offsets);
 	uint16_t          points[MERGE_TABLE_BYTES];
+	struct tokenizer *tokenizer = NULL;
 
-	if (spellings == NULL) {
-		error_no_memory(err, sizeof *spellings);
+	if (offsets == NULL) {
+		error_no_memory(err, (TOKENIZER_GPT2_SIZE + 1) * sizeof *offsets);
 		return NULL;
 	}
 	byte_points(points);
-	measure(spellings, points);
-	spellings->bytes = malloc(spellings->offsets[TOKENIZER_GPT2_END_OF_TEXT]);
-	if (spellings->bytes == NULL) {
-		error_no_memory(err, spellings->offsets[TOKENIZER_GPT2_END_OF_TEXT]);
-		spellings_close(spellings);
-		return NULL;
+	measure(offsets, points);
+	tokenizer = tokenizer_open(TOKENIZER_GPT2_SIZE, offsets[TOKENIZER_GPT2_SIZE],
+		MERGE_TABLE_COUNT, 1, err);
+	if (tokenizer != NULL) {
+		memcpy(tokenizer->offsets, offsets, (TOKENIZER_GPT2_SIZE + 1) * sizeof *offsets);
+		spell(tokenizer, points);
+		tokenizer->is_gpt2 = true;
+		tokenizer->end_of_text = TOKENIZER_GPT2_END_OF_TEXT;
+		tokenizer->added[0] = (struct tokenizer_added){
+			.id = TOKENIZER_GPT2_END_OF_TEXT, .normalized = true, .special = true };
 	}
-	spell(spellings, points);
-	return spellings;
-}
-
-static const char *
-spelling(const struct spellings *spellings, unsigned id)
-{
-	return spellings->bytes + spellings->offsets[id];
-}
-
-/* "A B", as merges.txt and tokenizer.json have it. */
-static void
-add_merge(struct text *to, const struct spellings *spellings, unsigned merge)
-{
-	const unsigned left = merge_table[merge][0], right = merge_table[merge][1];
-
-	text_add_bytes(to, spelling(spellings, left), spelling_length(spellings, left));
-	text_add_bytes(to, " ", 1);
-	text_add_bytes(to, spelling(spellings, right), spelling_length(spellings, right));
-}
-
-static bool
-finish(struct spellings *spellings, const struct text *to, struct error *err)
-{
-	spellings_close(spellings);
-	return !to->failed || error_no_memory(err, to->length);
-}
-
-/* ---- the files -------------------------------------------------------------------- */
-
-bool
-tokenizer_write_merges(struct text *to, struct error *err)
-{
-	struct spellings *spellings = spellings_open(err);
-
-	if (spellings == NULL)
-		return false;
-	text_add(to, "#version: 0.2\n");
-	for (unsigned merge = 0; merge < MERGE_TABLE_COUNT; merge++) {
-		add_merge(to, spellings, merge);
-		text_add_bytes(to, "\n", 1);
-	}
-	return finish(spellings, to, err);
-}
-
-/* One line in the form of OpenAI's encoder.json: blanks after ',' and ':', only ASCII. */
-bool
-tokenizer_write_vocabulary(struct text *to, struct error *err)
-{
-	struct spellings *spellings = spellings_open(err);
-
-	if (spellings == NULL)
-		return false;
-	text_add(to, "{");
-	for (unsigned id = 0; id < TOKENIZER_GPT2_END_OF_TEXT; id++) {
-		struct json_writer token = { .to = to, .ascii = true };
-
-		json_write_bytes(&token, spelling(spellings, id), spelling_length(spellings, id));
-		text_add(to, ": %u, ", id);
-	}
-	text_add(to, "\"" END_OF_TEXT "\": %d}", TOKENIZER_GPT2_END_OF_TEXT);
-	return finish(spellings, to, err);
-}
-
-static void
-write_flag(struct json_writer *w, const char *key, bool value)
-{
-	json_write_key(w, key);
-	json_write_bool(w, value);
-}
-
-static void
-write_nothing(struct json_writer *w, const char *key)
-{
-	json_write_key(w, key);
-	json_write_null(w);
-}
-
-/* The key order of files from before tokenizers 0.12, as the hub's file of GPT-2 has it. */
-static void
-write_added_tokens(struct json_writer *w)
-{
-	json_write_key(w, "added_tokens");
-	json_open(w, '[');
-	json_open(w, '{');
-	json_write_key(w, "id");
-	json_write_u64(w, TOKENIZER_GPT2_END_OF_TEXT);
-	write_flag(w, "special", true);
-	json_write_key(w, "content");
-	json_write_string(w, END_OF_TEXT);
-	write_flag(w, "single_word", false);
-	write_flag(w, "lstrip", false);
-	write_flag(w, "rstrip", false);
-	write_flag(w, "normalized", true);
-	json_close(w, '}');
-	json_close(w, ']');
-}
-
-static void
-write_byte_level(struct json_writer *w, const char *key, bool add_prefix_space,
-	bool trim_offsets)
-{
-	json_write_key(w, key);
-	json_open(w, '{');
-	json_write_key(w, "type");
-	json_write_string(w, "ByteLevel");
-	write_flag(w, "add_prefix_space", add_prefix_space);
-	write_flag(w, "trim_offsets", trim_offsets);
-	json_close(w, '}');
-}
-
-/* Merges as strings: every version of the tokenizers library reads these; lists of two only
- * since 0.20. */
-static void
-write_tables(struct json_writer *w, const struct spellings *spellings, struct text *merge_text)
-{
-	json_write_key(w, "vocab");
-	json_open(w, '{');
-	for (unsigned id = 0; id < TOKENIZER_GPT2_END_OF_TEXT; id++) {
-		json_write_bytes(w, spelling(spellings, id), spelling_length(spellings, id));
-		text_add(w->to, ":");
-		w->after_key = true;
-		json_write_u64(w, id);
-	}
-	json_write_key(w, END_OF_TEXT);
-	json_write_u64(w, TOKENIZER_GPT2_END_OF_TEXT);
-	json_close(w, '}');
-	json_write_key(w, "merges");
-	json_open(w, '[');
-	for (unsigned merge = 0; merge < MERGE_TABLE_COUNT; merge++) {
-		merge_text->length = 0;
-		add_merge(merge_text, spellings, merge);
-		if (!merge_text->failed)
-			json_write_bytes(w, merge_text->bytes, merge_text->length);
-	}
-	json_close(w, ']');
-}
-
-bool
-tokenizer_write_tokenizer(struct text *to, struct error *err)
-{
-	struct spellings  *spellings = spellings_open(err);
-	struct json_writer w = { .to = to };
-	struct text        merge_text = { 0 };
-
-	if (spellings == NULL)
-		return false;
-	json_open(&w, '{');
-	json_write_key(&w, "version");
-	json_write_string(&w, "1.0");
-	write_nothing(&w, "truncation");
-	write_nothing(&w, "padding");
-	write_added_tokens(&w);
-	write_nothing(&w, "normalizer");
-	write_byte_level(&w, "pre_tokenizer", false, true);
-	write_byte_level(&w, "post_processor", true, false);
-	write_byte_level(&w, "decoder", true, true);
-	json_write_key(&w, "model");
-	json_open(&w, '{');
-	write_nothing(&w, "dropout");
-	write_nothing(&w, "unk_token");
-	json_write_key(&w, "continuing_subword_prefix");
-	json_write_string(&w, "");
-	json_write_key(&w, "end_of_word_suffix");
-	json_write_string(&w, "");
-	write_flag(&w, "fuse_unk", false);
-	write_tables(&w, spellings, &merge_text);
-	json_close(&w, '}');
-	json_close(&w, '}');
-	if (merge_text.failed)
-		to->failed = true;
-	text_free(&merge_text);
-	return finish(spellings, to, err);
-}
-
-void
-tokenizer_write_config(struct text *to, uint64_t positions)
-{
-	text_add(to, "{\"model_max_length\": %" PRIu64 "}", positions);
+	free(offsets);
+	return tokenizer;
 }

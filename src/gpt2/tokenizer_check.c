@@ -1,16 +1,14 @@
 #include "gpt2/tokenizer_check.h"
 #include "base/json.h"
-#include "gpt2/merge_list.h"
-#include "gpt2/token_list.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define VOCABULARY_NAME "vocab.json"
-#define MERGES_NAME     "merges.txt"
-#define TOKENIZER_NAME  "tokenizer.json"
-#define CONFIG_NAME     "tokenizer_config.json"
-#define END_OF_TEXT     "<|endoftext|>"
+#define VOCABULARY_NAME TOKENIZER_READ_VOCABULARY
+#define MERGES_NAME     TOKENIZER_READ_MERGES
+#define TOKENIZER_NAME  TOKENIZER_READ_TOKENIZER
+#define CONFIG_NAME     TOKENIZER_READ_CONFIG
+#define END_OF_TEXT     TOKENIZER_END_OF_TEXT
 
 /* What was read so far; a part that could not be read is not compared with others. */
 struct check {
@@ -35,29 +33,6 @@ found(struct check *check, const char *file, struct error *err)
 	return false;
 }
 
-static bool
-read_model(struct check *check, struct error *err)
-{
-	const struct json *model = json_kind(check->tokenizer_root) == JSON_OBJECT
-		? json_member(check->tokenizer_root, "model") : NULL;
-	const struct json *type;
-	const char        *name;
-
-	if (model == NULL || json_kind(model) != JSON_OBJECT)
-		return error_set(err, ERROR_CORRUPT, "vtok", "model is missing or no JSON object");
-	if ((type = json_member(model, "type")) != NULL) {
-		if ((name = json_string(type)) == NULL)
-			return error_set(err, ERROR_CORRUPT, "vtok", "model.type is not a string");
-		if (strcmp(name, "BPE") != 0)
-			return error_set(err, ERROR_UNSUPPORTED, "vtok",
-				"model.type is \"%.80s\" (expected \"BPE\")", name);
-	}
-	return token_list_read_vocabulary(&check->model, json_member(model, "vocab"), err)
-		&& token_list_read_added(&check->added,
-			json_member(check->tokenizer_root, "added_tokens"), err)
-		&& merge_list_read_json(&check->model_merges, json_member(model, "merges"), err);
-}
-
 static void
 read_files(struct check *check)
 {
@@ -66,7 +41,9 @@ read_files(struct check *check)
 
 	if (files->tokenizer != NULL) {
 		check->tokenizer_root = json_parse(files->tokenizer, files->tokenizer_length, &err);
-		check->has_model = check->tokenizer_root != NULL && read_model(check, &err);
+		check->has_model = check->tokenizer_root != NULL
+			&& tokenizer_read_tables(check->tokenizer_root, &check->model,
+				&check->added, &check->model_merges, &err);
 		if (!check->has_model) {
 			token_list_free(&check->added);
 			found(check, TOKENIZER_NAME, &err);

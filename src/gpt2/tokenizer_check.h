@@ -1,16 +1,7 @@
 #ifndef GPT2_TOKENIZER_CHECK_H
 #define GPT2_TOKENIZER_CHECK_H
 
-#include "base/error.h"
-
-#include <stddef.h>
-#include <stdint.h>
-
-/* The tokenizer files of a directory, whoever wrote them.  NULL: not there. */
-struct tokenizer_files {
-	const char *vocabulary, *merges, *tokenizer, *config;
-	size_t      vocabulary_length, merges_length, tokenizer_length, config_length;
-};
+#include "gpt2/tokenizer_read.h"
 
 /* Called for each problem, with the file's name in problem->file. */
 typedef void tokenizer_problem(void *context, const struct error *problem);

@@ -8,39 +8,47 @@
 #include <string.h>
 
 #define DIVISIBLE_BY_DEFAULT 128
+#define TENSOR_DOUBLINGS     7  /* tensor parallel sizes 1, 2, 4, ... 64 */
 
-/* Is `rows` what 50257 tokens are padded to, for some tensor parallel size? */
+/* Is `rows` what that many tokens are padded to: the next multiple of `unit`, or of it times
+ * a power of two up to `doublings`? */
 static bool
-is_padded_gpt2(uint64_t rows, uint64_t divisible_by)
+is_padded_from(uint64_t tokens, uint64_t rows, uint64_t unit, unsigned doublings)
 {
-	uint64_t tensor_size, unit, padded;
+	uint64_t padded;
 
-	if (rows == VOCABULARY_GPT2)
+	if (rows == tokens)
 		return true;
-	for (tensor_size = 1; tensor_size <= 64; tensor_size *= 2) {
-		if (divisible_by == 0 || !checked_multiply(divisible_by, tensor_size, &unit)
-		    || !checked_add(VOCABULARY_GPT2 - 1, unit, &padded))
+	for (; doublings > 0; doublings--) {
+		if (unit == 0 || !checked_add(tokens - 1, unit, &padded))
 			return false;
 		if (rows == padded / unit * unit)
 			return true;
+		if (!checked_multiply(unit, 2, &unit))
+			return false;
 	}
 	return false;
 }
 
-/* Trained with GPT-2's tokenizer, as far as the rows and the arguments can tell? */
+/* Which sizes the rows may be padded from, as far as they and the arguments can tell.  Of a
+ * tokenizer whose padding nobody tells, any power of two up to 128 x 64 will do. */
 static bool
-follows_gpt2_rule(const struct arguments *arguments, const struct value *args, bool *follows,
-	struct error *err)
+follows_rule(const struct arguments *arguments, const struct value *args,
+	uint64_t tokenizer_size, bool *is_gpt2, bool *is_tokenizer, struct error *err)
 {
 	uint64_t            divisible_by = DIVISIBLE_BY_DEFAULT;
 	bool                found;
+	const uint64_t      rows = arguments->padded_vocabulary;
 	const struct value *type = argument_find(args, "tokenizer_type");
 
-	*follows = false;
+	*is_gpt2 = false;
 	if (!argument_whole(args, "make_vocab_size_divisible_by", &divisible_by, &found, err))
 		return false;
 	if (args == NULL || value_is_text(type, "GPT2BPETokenizer"))
-		*follows = is_padded_gpt2(arguments->padded_vocabulary, divisible_by);
+		*is_gpt2 = is_padded_from(VOCABULARY_GPT2, rows, divisible_by, TENSOR_DOUBLINGS);
+	*is_tokenizer = tokenizer_size > 0 && (found
+		? is_padded_from(tokenizer_size, rows, divisible_by, TENSOR_DOUBLINGS)
+		: is_padded_from(tokenizer_size, rows, 1, TENSOR_DOUBLINGS + 7));
 	return true;
 }
 
@@ -125,7 +133,7 @@ decide_alone(struct arguments *arguments, const struct value *args, uint64_t tok
 		return false;
 	if (found) {
 		settle(arguments, original, "args.orig_vocab_size", "args.orig_vocab_size", log);
-	} else if (tokenizer_size > 0 && tokenizer_size <= rows) {
+	} else if (tokenizer_size > 0) {
 		settle(arguments, tokenizer_size, "tokenizer", "the tokenizer's size", log);
 	} else if (null_size > 0) {
 		settle(arguments, null_size, "args.vocab_size", "args.vocab_size of a NullTokenizer",
@@ -147,12 +155,12 @@ vocabulary_decide(struct arguments *arguments, const struct value *args,
 	const struct model_options *options, struct decision_log *log, struct error *err)
 {
 	uint64_t number = 0, wanted = options->given != NULL ? options->given->vocabulary : 0;
-	bool     given, follows;
+	bool     given, follows, fits;
 	bool     is_padded = options->vocabulary != NULL
 	    && strcmp(options->vocabulary, "padded") == 0;
 
 	if (!read_option(options, arguments->padded_vocabulary, &given, &number, err)
-	    || !follows_gpt2_rule(arguments, args, &follows, err))
+	    || !follows_rule(arguments, args, options->tokenizer_size, &follows, &fits, err))
 		return false;
 	if (!given && !is_padded && wanted > 0) {
 		if (wanted > arguments->padded_vocabulary)
@@ -164,7 +172,8 @@ vocabulary_decide(struct arguments *arguments, const struct value *args,
 		settle(arguments, number, "option", "--vocab-size", log);
 	else if (is_padded)
 		settle(arguments, arguments->padded_vocabulary, "option", "", log);
-	else if (!decide_alone(arguments, args, options->tokenizer_size, follows, log, err))
+	else if (!decide_alone(arguments, args, fits ? options->tokenizer_size : 0, follows, log,
+		err))
 		return false;
 	arguments->is_gpt2_vocabulary = arguments->vocabulary == VOCABULARY_GPT2
 	    && (given || wanted > 0 || follows);

@@ -7,9 +7,9 @@
 
 /*
  * How many rows of the embedding are tokens and how many are padding, in this order: the
- * option, a given config, args.orig_vocab_size, the tokenizer that was found, the size that
- * args give a NullTokenizer, GPT-2's size where the rows
- * are just what Megatron-LM pads it to, else all rows.
+ * option, a given config, args.orig_vocab_size, the tokenizer that was found
+ * where the rows are just what Megatron-LM pads its size to, the size that args give a
+ * NullTokenizer, GPT-2's size where the rows are what it is padded to, else all rows.
  *
  * Megatron-LM pads to the next multiple of make_vocab_size_divisible_by (128) times the
  * tensor parallel size at the start of training: 50257 becomes 50304, 50432, 50688, 51200.

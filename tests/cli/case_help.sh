@@ -3,7 +3,7 @@
 "$MEGATRON2HF" -h >two
 cmp one two
 echo
-for command in convert inspect verify diff help; do
+for command in convert inspect verify diff sign help; do
 	"$MEGATRON2HF" help $command
 	echo
 	"$MEGATRON2HF" help $command >one

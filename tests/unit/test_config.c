@@ -5,25 +5,31 @@
 #include "check.h"
 
 static const struct gpt2_config ngc = {
-	.sizes = { 24, 1024, 4096, 1024, 50257 }, .n_head = 16,
+	.sizes = { 24, 1024, 4096, 1024, 50257, false }, .n_head = 16,
 	.activation_function = "gelu_new", .layer_norm_epsilon = 1e-5, .attn_pdrop = 0.1,
 	.embd_pdrop = 0.1, .resid_pdrop = 0.1, .initializer_range = 0.02,
 	.has_token_ids = true, .bos_token_id = 50256, .eos_token_id = 50256,
 	.tie_word_embeddings = true,
 };
 
-/* Digests: what transformers 5.14 writes for these values, and the hub's file of gpt2. */
+/* Digests: what transformers 5.14 and 4.18 write for these values, and the hub's file of gpt2. */
 static void
 test_known_bytes(void)
 {
 	struct text config = { 0 }, generation = { 0 };
 	char        hex[DIGEST_HEX_SIZE];
 
-	config_write(&ngc, &config);
+	config_write(&ngc, CONFIG_HF5, &config);
 	CHECK(config.length == 849, "%zu bytes", config.length);
 	digest_sha256(config.bytes, config.length, hex);
 	CHECK_TEXT(hex, "0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e6008",
 		"config.json");
+	config.length = 0;
+	config_write(&ngc, CONFIG_HF4_18, &config);
+	CHECK(config.length == 766, "%zu bytes", config.length);
+	digest_sha256(config.bytes, config.length, hex);
+	CHECK_TEXT(hex, "ddfe83e95e5fc9a75320ee1ad55f2944e3e8c2b0c67aec57b7e483ae8f2691fc",
+		"config.json of 4.18");
 	config_write_generation(&ngc, &generation);
 	CHECK(generation.length == 124, "%zu bytes", generation.length);
 	digest_sha256(generation.bytes, generation.length, hex);
@@ -40,13 +46,36 @@ test_without_token_ids(void)
 	struct text        text = { 0 };
 
 	config.has_token_ids = false;
-	config_write(&config, &text);
+	config_write(&config, CONFIG_HF5, &text);
 	CHECK(strstr(text.bytes, "\"bos_token_id\": null,\n") != NULL, "%s", text.bytes);
 	CHECK(strstr(text.bytes, "\"eos_token_id\": null,\n") != NULL, "%s", text.bytes);
 	text.length = 0;
 	config_write_generation(&config, &text);
 	CHECK_TEXT(text.bytes, "{\n  \"_from_model_config\": true,\n"
 		"  \"transformers_version\": \"4.26.0.dev0\"\n}\n", "without ids");
+	text_free(&text);
+}
+
+/* Keys that depend on the model: 4.18 leaves out the tie where it is its default. */
+static void
+test_optional_keys(void)
+{
+	struct gpt2_config config = ngc;
+	struct text        text = { 0 };
+
+	config.tie_word_embeddings = false;
+	config.torch_dtype = "bfloat16";
+	config_write(&config, CONFIG_HF4_18, &text);
+	CHECK(strstr(text.bytes, "  \"tie_word_embeddings\": false,\n"
+		"  \"tokenizer_class\": \"GPT2TokenizerFast\",\n"
+		"  \"torch_dtype\": \"bfloat16\",\n"
+		"  \"transformers_version\": \"4.18.0\",\n") != NULL, "%s", text.bytes);
+	text.length = 0;
+	config_write(&config, CONFIG_HF5, &text);
+	CHECK(strstr(text.bytes, "  \"tie_word_embeddings\": false,\n"
+		"  \"tokenizer_class\": \"GPT2Tokenizer\",\n"
+		"  \"torch_dtype\": \"bfloat16\",\n"
+		"  \"transformers_version\": \"5.14.0\",\n") != NULL, "%s", text.bytes);
 	text_free(&text);
 }
 
@@ -58,9 +87,9 @@ test_reads_what_it_writes(void)
 	struct error       err = { 0 };
 	char               activation[64];
 
-	config_write(&ngc, &text);
+	config_write(&ngc, CONFIG_HF5, &text);
 	CHECK(config_read(text.bytes, text.length, &config, activation, &err), "%s", err.text);
-	config_write(&config, &again);
+	config_write(&config, CONFIG_HF5, &again);
 	CHECK_TEXT(again.bytes, text.bytes, "written, read and written");
 	text_free(&text);
 	text_free(&again);
@@ -145,6 +174,7 @@ main(void)
 {
 	test_known_bytes();
 	test_without_token_ids();
+	test_optional_keys();
 	test_reads_what_it_writes();
 	test_defaults();
 	test_rows();

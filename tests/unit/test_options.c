@@ -60,8 +60,8 @@ test_faults(void)
 		{ "m convert '' -o d", "SRC: the path is empty", "" },
 		{ "m convert a -o ''", "--output: the path is empty", "" },
 		{ "m convert a --output=", "--output: the path is empty", "" },
-		{ "m convert a -o", "--output needs a value: DIR", "" },
-		{ "m convert a -o -f", "--output needs a value: DIR, found \"-f\"", "--output=-f" },
+		{ "m convert a -o", "--output needs a value: PATH", "" },
+		{ "m convert a -o -f", "--output needs a value: PATH, found \"-f\"", "--output=-f" },
 		{ "m convert a -o -", "standard output", "./-" },
 		{ "m convert a -o d --force=yes", "--force takes no value, found \"yes\"", "" },
 		{ "m convert a -o d --json=", "--json takes no value, found \"\"", "" },
@@ -72,6 +72,29 @@ test_faults(void)
 		{ "m verify", "verify needs DIR", "" },
 		{ "m verify a b", "unexpected argument \"b\"", "" },
 		{ "m help convert x", "unexpected argument \"x\"", "" },
+		{ "m convert a -o d --report github", "--report is not an option of convert", "" },
+		{ "m verify d --report", "--report needs a value: FORM", "" },
+		{ "m verify d --report xml", "expected github, junit=FILE or sarif=FILE", "" },
+		{ "m verify d --report junit", "expected github, junit=FILE or sarif=FILE", "" },
+		{ "m verify d --report github=f", "expected github, junit=FILE or sarif=FILE", "" },
+		{ "m verify d --report=junit=", "--report junit=: the path is empty", "" },
+		{ "m verify d --report=sarif=", "--report sarif=: the path is empty", "" },
+		{ "m verify d --report=junit=-", "cannot go to standard output", "junit=./-" },
+		{ "m verify d --report=sarif=-", "cannot go to standard output", "sarif=./-" },
+		{ "m verify d --report=junit=f --report=sarif=f", "two reports for the file", "" },
+		{ "m verify d --report=junit=1 --report=junit=2 --report=junit=3 --report=junit=4 "
+		  "--report=junit=5 --report=junit=6 --report=junit=7 --report=junit=8 "
+		  "--report=junit=9", "more than 8 reports", "" },
+		{ "m sign d", "sign needs --key FILE", "sign DIR --key FILE" },
+		{ "m sign --key k", "sign needs DIR", "sign DIR --key FILE" },
+		{ "m sign d --key ''", "--key: the path is empty", "" },
+		{ "m sign d --key k --ca c", "--ca is not an option of sign", "help" },
+		{ "m verify d --signature s", "--signature needs --key FILE or --ca FILE", "help" },
+		{ "m verify d --key k", "--key needs --signature FILE", "help" },
+		{ "m verify d --ca c", "--ca needs --signature FILE", "help" },
+		{ "m verify d --signature s --key k --ca c", "either --key or --ca", "help" },
+		{ "m verify d --certificate c", "--certificate is not an option of verify", "" },
+		{ "m convert a -o d --key k", "--key is not an option of convert", "help" },
 		{ "m verify d -j", "--threads needs a value: N", "" },
 		{ "m verify d -j4x", "--threads: expected a whole number", "" },
 		{ "m verify d -j=4", "--threads: expected a whole number", "" },
@@ -85,7 +108,7 @@ test_faults(void)
 		{ "m inspect a --num-attention-heads 1e3", "found \"1e3\"", "" },
 		{ "m inspect a --vocab-size 0", "auto, padded or a number", "" },
 		{ "m inspect a --vocab-size Auto", "auto, padded or a number", "" },
-		{ "m convert a -o d --tokenizer gpt2", "expected auto or none", "" },
+		{ "m convert a -o d --tokenizer=", "--tokenizer: the path is empty", "" },
 		{ "m convert a -o d --qkv-layout 3", "expected auto, 0, 1 or 2", "" },
 		{ "m convert a -o d --activation gelu_nwe", "expected gelu_new, gelu",
 			"did you mean gelu_new?" },
@@ -209,6 +232,23 @@ test_values(void)
 }
 
 static void
+test_reports(void)
+{
+	struct options options;
+	struct error   err;
+	char           copy[256];
+
+	CHECK(parse("m verify d --report github --report=junit=a=b --report github --report sarif=c",
+		copy, sizeof copy, &options, &err), "%s", err.text);
+	CHECK(options.report_count == 3, "%zu", options.report_count);
+	CHECK(options.reports[0].form == FORM_GITHUB && options.reports[0].file == NULL, "github");
+	CHECK(options.reports[1].form == FORM_JUNIT, "junit");
+	CHECK_TEXT(options.reports[1].file, "a=b", "junit");
+	CHECK(options.reports[2].form == FORM_SARIF, "sarif");
+	CHECK_TEXT(options.reports[2].file, "c", "sarif");
+}
+
+static void
 test_environment(void)
 {
 	struct options options;
@@ -304,7 +344,7 @@ test_manual(void)
 	}
 	for (const char *at = manual; (at = strstr(at, "\n.It Fl ")) != NULL; at++)
 		entries++;
-	CHECK(entries == options_count, "%zu options in the manual, %d in the table", entries,
+	CHECK(entries == options_count, "%zu options in the manual, %zu in the table", entries,
 		options_count);
 	free(manual);
 }
@@ -356,6 +396,7 @@ main(void)
 	test_faults();
 	test_lines();
 	test_values();
+	test_reports();
 	test_environment();
 	test_help();
 	test_manual();

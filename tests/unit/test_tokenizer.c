@@ -1,4 +1,4 @@
-#include "gpt2/tokenizer.h"
+#include "gpt2/tokenizer_write.h"
 
 #include "base/digest.h"
 #include "gpt2/tokenizer_check.h"
@@ -26,22 +26,22 @@ note_problem(void *context, const struct error *problem)
 }
 
 static void
-test_known_bytes(void)
+test_known_bytes(const struct tokenizer *gpt2)
 {
 	struct text  merges = { 0 }, vocabulary = { 0 }, tokenizer = { 0 }, config = { 0 };
 	struct text  problems = { 0 };
 	struct error err = { 0 };
 
-	CHECK(tokenizer_write_merges(&merges, &err), "%s", err.text);
+	CHECK(tokenizer_write_merges(gpt2, TOKENIZER_HUB, &merges, &err), "%s", err.text);
 	check_bytes("merges.txt", &merges, 456318,
 		"1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5");
-	CHECK(tokenizer_write_vocabulary(&vocabulary, &err), "%s", err.text);
+	CHECK(tokenizer_write_vocabulary(gpt2, TOKENIZER_HUB, &vocabulary, &err), "%s", err.text);
 	check_bytes("vocab.json", &vocabulary, 1042301,
 		"196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783");
-	CHECK(tokenizer_write_tokenizer(&tokenizer, &err), "%s", err.text);
+	CHECK(tokenizer_write_tokenizer(gpt2, TOKENIZER_HUB, &tokenizer, &err), "%s", err.text);
 	check_bytes("tokenizer.json", &tokenizer, 1355256,
 		"8414cab924d8b9b33013f0d221c5862f365ee9be39c5c2bfae8a5a9e970478a6");
-	tokenizer_write_config(&config, 1024);
+	CHECK(tokenizer_write_config(gpt2, TOKENIZER_HUB, 1024, &config, &err), "%s", err.text);
 	check_bytes("tokenizer_config.json", &config, 26,
 		"5e04eb606e3a1583530a42e36c2a6b6615c86f34fe77e44d9ddeb43ff940931f");
 
@@ -56,6 +56,39 @@ test_known_bytes(void)
 	text_free(&problems);
 	text_free(&merges);
 	text_free(&vocabulary);
+	text_free(&tokenizer);
+	text_free(&config);
+}
+
+/* What transformers 4.18 saved of the same tokenizer.  The digest of tokenizer.json is that of
+ * the file which tokenizers 0.13.2 saves after loading the hub's. */
+static void
+test_known_bytes_of_4_18(const struct tokenizer *gpt2)
+{
+	struct text  merges = { 0 }, vocabulary = { 0 }, special = { 0 }, config = { 0 };
+	struct text  tokenizer = { 0 };
+	struct error err = { 0 };
+
+	CHECK(tokenizer_write_merges(gpt2, TOKENIZER_4_18, &merges, &err), "%s", err.text);
+	check_bytes("merges.txt of 4.18", &merges, 456356,
+		"fe36cab26d4f4421ed725e10a2e9ddb7f799449c603a96e7f29b5a3c82a95862");
+	CHECK(tokenizer_write_vocabulary(gpt2, TOKENIZER_4_18, &vocabulary, &err), "%s", err.text);
+	check_bytes("vocab.json of 4.18", &vocabulary, 798156,
+		"3ba3c3109ff33976c4bd966589c11ee14fcaa1f4c9e5e154c2ed7f99d80709e7");
+	CHECK(tokenizer_write_tokenizer(gpt2, TOKENIZER_4_18, &tokenizer, &err), "%s", err.text);
+	check_bytes("tokenizer.json of 4.18", &tokenizer, 2107624,
+		"05bd839353f8feb68d8ee3930b357f2b8d696b544bfb1c83fed7ed9bd27c6986");
+	CHECK(tokenizer_write_special_tokens(&special, &err), "%s", err.text);
+	check_bytes("special_tokens_map.json of 4.18", &special, 90,
+		"c0b3c279b6ecdb71996a86ffb4d4ab94dfdb5df95f00bac9515688faef2ff5dd");
+	CHECK(tokenizer_write_config(gpt2, TOKENIZER_4_18, 1024, &config, &err), "%s", err.text);
+	CHECK_TEXT(config.bytes, "{\"unk_token\": \"<|endoftext|>\", \"bos_token\": "
+		"\"<|endoftext|>\", \"eos_token\": \"<|endoftext|>\", \"add_prefix_space\": false, "
+		"\"model_max_length\": 1024, \"special_tokens_map_file\": null, \"name_or_path\": "
+		"\"gpt2\", \"tokenizer_class\": \"GPT2Tokenizer\"}", "tokenizer_config.json of 4.18");
+	text_free(&merges);
+	text_free(&vocabulary);
+	text_free(&special);
 	text_free(&tokenizer);
 	text_free(&config);
 }
@@ -182,7 +215,14 @@ test_rows(void)
 int
 main(void)
 {
-	test_known_bytes();
+	struct error      err = { 0 };
+	struct tokenizer *gpt2 = tokenizer_open_gpt2(&err);
+
+	if (gpt2 == NULL)
+		return 1;
+	test_known_bytes(gpt2);
+	test_known_bytes_of_4_18(gpt2);
+	tokenizer_close(gpt2);
 	test_rows();
 	return check_end("tokenizer");
 }

@@ -261,7 +261,7 @@ put_config(const struct gpt2_config *config)
 {
 	struct text text = { 0 };
 
-	config_write(config, &text);
+	config_write(config, CONFIG_HF5, &text);
 	put_bytes("config.json", text.bytes, text.length);
 	text_free(&text);
 }
@@ -573,7 +573,26 @@ static void
 torch_beside(void)
 {
 	without_lists();
+	copy_fixture("tiny-zip.safetensors", "model.safetensors");
 	copy_fixture("tiny-zip.bin", "pytorch_model.bin");
+}
+static void
+torch_beside_other(void)
+{
+	torch_beside();
+	flip_byte("model.safetensors", -1);
+}
+static void
+torch_beside_all_other(void)
+{
+	without_lists();
+	copy_fixture("tiny-zip.bin", "pytorch_model.bin");
+}
+static void
+torch_beside_deflated(void)
+{
+	torch_beside();
+	copy_fixture("tiny-deflated.bin", "pytorch_model.bin");
 }
 static void
 torch_hostile_beside(void)
@@ -791,7 +810,11 @@ static const struct row {
 	{ "torch zip with masks, head, views", torch_zip, "", "", false },
 	{ "torch legacy", torch_legacy, "", "", false },
 	{ "hostile pickle", torch_hostile, "5 pytorch_model.bin *", "", false },
-	{ "both forms", torch_beside, "", "weights-in-two-forms", false },
+	{ "both forms", torch_beside, "", "", false },
+	{ "both forms, one bit apart", torch_beside_other, "1 pytorch_model.bin vdouble;", "", false },
+	{ "both forms, of other models", torch_beside_all_other, "1 pytorch_model.bin vdouble;", "",
+	  false },
+	{ "both forms, one deflated", torch_beside_deflated, "", "weights-in-two-forms", false },
 	{ "hostile pickle beside good weights", torch_hostile_beside, "5 pytorch_model.bin *", "",
 	  false },
 	{ "CRC of a record", torch_flip, "3 pytorch_model.bin *", "", false },
@@ -856,7 +879,7 @@ test_rows(void)
 		build_sound();
 		row->change();
 		decision_log_init(&log);
-		CHECK(verify_directory(".", NULL, NULL, &result, &log, &err), "%s: %s", row->what,
+		CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s: %s", row->what,
 			err.text);
 		describe(&result, &problems);
 		CHECK(is_as_expected(problems.length > 0 ? problems.bytes : "", row->problems),
@@ -900,7 +923,7 @@ test_result(void)
 
 	build_sound();
 	decision_log_init(&log);
-	CHECK(verify_directory(".", note_progress, &seen, &result, &log, &err), "%s", err.text);
+	CHECK(verify_directory(".", NULL, note_progress, &seen, &result, &log, &err), "%s", err.text);
 	CHECK(result.tensors == 16, "%zu tensors", result.tensors);
 	CHECK(result.file_count == 8, "%zu files", result.file_count);
 	CHECK(verify_severest(&result) == NULL, "a problem");
@@ -944,7 +967,7 @@ test_many_problems(void)
 	build_sound();
 	many_problems();
 	decision_log_init(&log);
-	CHECK(verify_directory(".", NULL, NULL, &result, &log, &err), "%s", err.text);
+	CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s", err.text);
 	CHECK(result.problem_count == 1000, "%zu", result.problem_count);
 	CHECK(verify_severest(&result) != NULL && verify_severest(&result)->kind == ERROR_UNSAFE,
 		"the severe one was kept");
@@ -965,7 +988,7 @@ test_no_directory(void)
 		struct error         err = { 0 };
 
 		decision_log_init(&log);
-		CHECK(!verify_directory(names_of_none[i], NULL, NULL, &result, &log, &err)
+		CHECK(!verify_directory(names_of_none[i], NULL, NULL, NULL, &result, &log, &err)
 			&& err.kind == ERROR_NO_INPUT, "\"%s\": %s", names_of_none[i], err.text);
 		verify_fini(&result);
 		decision_log_fini(&log);

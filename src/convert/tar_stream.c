@@ -1,0 +1,115 @@
+#include "convert/tar_stream.h"
+
+#include "base/signals.h"
+#include "base/tar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SLAB_BYTES ((size_t)1 << 20)
+#define WAIT_MS    200
+
+/* A reader that stalls would hold a write() for ever, and with it a signal's way out. */
+static bool
+is_ready(int to)
+{
+	return poll(&(struct pollfd){ .fd = to, .events = POLLOUT }, 1, WAIT_MS) > 0;
+}
+
+static bool
+put(int to, const unsigned char *bytes, size_t length, struct error *err)
+{
+	while (length > 0) {
+		ssize_t wrote;
+
+		if (!signals_go_on(err))
+			return false;
+		if (!is_ready(to))
+			continue;
+		wrote = write(to, bytes, length);
+		if (wrote < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (wrote < 0 && errno == EPIPE) {
+			error_set(err, ERROR_SIGNAL, "sigpipe", "nobody reads standard output");
+			err->os_errno = SIGPIPE;
+			return false;
+		}
+		if (wrote < 0)
+			return error_os(err, ERROR_NO_OUTPUT, "stdoutfull",
+				"standard output: write error");
+		bytes += wrote;
+		length -= (size_t)wrote;
+	}
+	return true;
+}
+
+static bool
+put_contents(int to, int fd, uint64_t bytes, unsigned char *slab, struct error *err)
+{
+	while (bytes > 0) {
+		ssize_t got = read(fd, slab, bytes < SLAB_BYTES ? (size_t)bytes : SLAB_BYTES);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+		if (got == 0)
+			return error_set(err, ERROR_NO_OUTPUT, "readback",
+				"%" PRIu64 " bytes did not come back", bytes);
+		if (!put(to, slab, (size_t)got, err))
+			return false;
+		bytes -= (uint64_t)got;
+	}
+	return true;
+}
+
+static bool
+put_file(int to, int directory, const struct manifest_file *file, uint64_t mtime,
+	unsigned char *slab, struct error *err)
+{
+	static const unsigned char zeros[TAR_BLOCK];
+	unsigned char              header[TAR_HEADER_MOST];
+	size_t                     length = tar_header(header, file->name, file->bytes, mtime);
+	int                        fd;
+	bool                       done;
+
+	if (length == 0)
+		return error_set(err, ERROR_INTERNAL, "tar", "%s does not fit into a tar", file->name);
+	if ((fd = openat(directory, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0) {
+		error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+		return error_in_file(err, file->name);
+	}
+	done = put(to, header, length, err) && put_contents(to, fd, file->bytes, slab, err)
+		&& put(to, zeros, tar_padding(file->bytes), err);
+	close(fd);
+	return done;
+}
+
+/* A file system behind a network tells only at the end that there was no room. */
+static bool
+close_copy(int to, struct error *err)
+{
+	int copy = dup(to);
+
+	return copy < 0 || close(copy) == 0 || errno == EINTR
+		|| error_os(err, ERROR_NO_OUTPUT, "stdoutfull", "standard output: write error");
+}
+
+bool
+tar_stream_write(int to, int directory, const struct manifest_file *files, size_t count,
+	uint64_t mtime, struct error *err)
+{
+	static const unsigned char end[2 * TAR_BLOCK];
+	unsigned char             *slab = malloc(SLAB_BYTES);
+	bool                       done = slab != NULL || error_no_memory(err, SLAB_BYTES);
+
+	for (size_t i = 0; i < count && done; i++)
+		done = put_file(to, directory, &files[i], mtime, slab, err);
+	free(slab);
+	return done && put(to, end, sizeof end, err) && close_copy(to, err);
+}
