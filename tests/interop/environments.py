@@ -34,7 +34,8 @@ BELOW = {
     "transformers-5.0": ("torch-2.13", False),
     "transformers-5.14": ("torch-2.13", False),
     "transformers-5.23": ("torch-2.13", False),
-    "megatron-core": ("torch-2.13", False),
+    "megatron-core-0.12": ("transformers-5.23", False),
+    "megatron-core-0.16": ("transformers-5.23", False),
     "tools": ("torch-2.13", False),
 }
 
@@ -88,7 +89,10 @@ def lift_bound(python):
 def environment(root, name):
     """The Python of an environment under `root`; made, with those below it, if need be."""
     below, of_system = BELOW[name]
-    lower = environment(root, below) if below else None
+    lowers = []                     # path files do not lead to path files
+    while below:
+        lowers.append(site_packages(environment(root, below)))
+        below = BELOW[below][0]
     folder = os.path.join(root, "venv-" + name)
     python = os.path.join(folder, "bin", "python")
     marker = os.path.join(folder, "made-from")
@@ -100,9 +104,8 @@ def environment(root, name):
     print("interop: making the environment %s" % name, file=sys.stderr, flush=True)
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", *(
         ["--system-site-packages"] if of_system else []), folder], check=True)
-    if lower:
-        with open(os.path.join(site_packages(python), "below.pth"), "w") as file:
-            file.write(site_packages(lower) + "\n")
+    with open(os.path.join(site_packages(python), "below.pth"), "w") as file:
+        file.write("".join(lower + "\n" for lower in lowers))
     install(name, python)
     if name in LIFTED:
         lift_bound(python)

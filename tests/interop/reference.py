@@ -66,7 +66,7 @@ class Reference:
 
     def start(self, script, *arguments):
         return subprocess.run(
-            [sys.executable, "-m", MODULES[script], *arguments], cwd=self.cwd,
+            [sys.executable, "-u", "-m", MODULES[script], *arguments], cwd=self.cwd,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -26,6 +26,10 @@ SUITES = [
                  "transformers-4.37", "transformers-4.47", "transformers-4.52", "transformers-4.57",
                  "transformers-5.0", "transformers-5.14", "transformers-5.23"]),
     ("reference", ["transformers-4.18", "transformers-4.30", "transformers-4.47-torch-1.13"]),
+    ("eras", ["transformers-5.23"]),
+    ("megatron_core", ["megatron-core-0.12", "megatron-core-0.16"]),
+    ("torch_files", ["torch-1.13", "torch-2.13"]),
+    ("hub", ["tools"]),
 ]
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
