@@ -1,13 +1,23 @@
 #include "check/manifest.h"
 
 #include "base/json.h"
+#include "megatron/distributed.h"
 
 #include <string.h>
 
 void
 manifest_container(const struct shards *shards, char *to, size_t size)
 {
-	text_format(to, size, "%s%s", torch_file_form_name(shards->items[0].torch),
+	const struct distribution *distribution = shards->distribution;
+
+	if (distribution != NULL) {
+		text_format(to, size, "%s (%zu piece%s in %zu file%s)", distribution->format,
+			distribution->piece_count, distribution->piece_count == 1 ? "" : "s",
+			distribution->file_count, distribution->file_count == 1 ? "" : "s");
+		return;
+	}
+	text_format(to, size, "%s%s%s", shards->layer_prefixes != NULL ? "layer files, " : "",
+		torch_file_form_name(shards->items[0].torch),
 		!shards->in_zip ? "" : shards->zip_deflated ? " in a zip (deflated)"
 		: " in a zip (stored)");
 }
@@ -48,7 +58,9 @@ write_inputs(struct json_writer *w, const struct manifest *manifest)
 		json_open(w, '[');
 		for (size_t s = 0; s < manifest->shards->count; s++)
 			if (manifest->shards->items[s].input == i)
-				json_write_string(w, manifest->shards->items[s].name);
+				json_write_string(w, manifest->shards->items[s].piece != NULL
+					? manifest->shards->items[s].piece
+					: manifest->shards->items[s].name);
 		json_close(w, ']');
 		json_close(w, '}');
 	}

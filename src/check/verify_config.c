@@ -1,5 +1,6 @@
 #include "check/verify_config.h"
 
+#include "base/json.h"
 #include "container/input_file.h"
 
 #include <inttypes.h>
@@ -9,8 +10,37 @@
 #define NAME         "config.json"
 #define CONFIG_BYTES ((uint64_t)1 << 20)
 
+/* Keys that the result depends on and that no Megatron model sets: another value than
+ * GPT-2's default makes another model of the same weights. */
+static const struct fixed_key {
+	const char *name;
+	bool        value;
+} fixed_keys[] = {
+	{ "scale_attn_weights", true },
+	{ "scale_attn_by_inverse_layer_idx", false },
+	{ "add_cross_attention", false },
+};
+
+static void
+check_fixed_keys(struct verify_run *run, const char *bytes, size_t length)
+{
+	struct error ignored = { 0 };
+	struct json *root = json_parse(bytes, length, &ignored);
+	bool         found;
+
+	for (size_t i = 0; root != NULL && i < sizeof fixed_keys / sizeof *fixed_keys; i++) {
+		const struct json *node = json_member(root, fixed_keys[i].name);
+
+		if (node != NULL && (!json_bool(node, &found) || found != fixed_keys[i].value))
+			verify_run_report(run, ERROR_MISMATCH, "vsource", NAME, NULL,
+				"%s is not %s, as Megatron computes", fixed_keys[i].name,
+				fixed_keys[i].value ? "true" : "false");
+	}
+	json_free(root);
+}
+
 bool
-verify_config_read(const char *directory, struct gpt2_config *config, char activation[64])
+verify_config_read(struct verify_run *run, struct gpt2_config *config, char activation[64])
 {
 	struct error       ignored = { 0 };
 	struct text        path = { 0 };
@@ -18,13 +48,15 @@ verify_config_read(const char *directory, struct gpt2_config *config, char activ
 	char              *bytes = NULL;
 	bool               done = false;
 
-	text_add(&path, "%s/" NAME, directory);
+	text_add(&path, "%s/" NAME, run->path);
 	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
 	if (file != NULL && file->size <= CONFIG_BYTES)
 		bytes = malloc((size_t)file->size + 1);
 	if (bytes != NULL)
 		done = input_file_read(file, 0, bytes, (size_t)file->size, &ignored)
 			&& config_read(bytes, (size_t)file->size, config, activation, &ignored);
+	if (done)
+		check_fixed_keys(run, bytes, (size_t)file->size);
 	free(bytes);
 	input_file_close(file);
 	text_free(&path);

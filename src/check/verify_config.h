@@ -4,9 +4,9 @@
 #include "check/verify_run.h"
 #include "megatron/arguments.h"
 
-/* config.json of a directory, for comparing; false: it is not there or cannot be read, which
- * verify_directory tells. */
-bool verify_config_read(const char *directory, struct gpt2_config *config, char activation[64]);
+/* config.json of the directory, for comparing; false: it is not there or cannot be read, which
+ * verify_directory tells.  Keys that make another model of any weights become problems. */
+bool verify_config_read(struct verify_run *run, struct gpt2_config *config, char activation[64]);
 /* Every value that the weights depend on against what the checkpoint makes of it.  What the
  * checkpoint does not tell, and a default was taken for, differs by a warning only. */
 void verify_config_compare(struct verify_run *run, const struct arguments *arguments,

@@ -23,9 +23,11 @@ struct verify_source_options {
  * "transformer." in front of the names, with the masks of old versions and lm_head.weight,
  * with padding rows, in another type (then against the rounded value), with strides.
  *
- * Differences become problems of `run`, of which only result, log and limits are used; where
- * one of the classic mistakes explains a difference, its problem says so.  *compared counts
- * the tensors that were compared.  false: the checkpoint or the weights cannot be read.
+ * Differences become problems of `run`, of which only path, result and log are used, both of
+ * them empty at first; where one of the classic mistakes explains a difference, its problem
+ * says so.  Weights that cannot be opened are a problem too, of their own kind.  *compared
+ * counts the tensors that were compared.  false: the checkpoint cannot be read, or weights
+ * could no longer be.
  */
 bool verify_source(struct verify_run *run, const struct verify_source_options *options,
 	size_t *compared, struct error *err);

@@ -234,6 +234,23 @@ check_used(const struct parser *parser, struct error *err)
 	return true;
 }
 
+/* Options of verify that say how the source is read and compared. */
+static bool
+check_source(const struct parser *parser, struct error *err)
+{
+	static const char *const names[] = { "num-attention-heads", "vocab-size", "qkv-layout",
+		"activation", "iteration", "replicas", "tolerance" };
+
+	if (parser->options->command != COMMAND_VERIFY || parser->options->source != NULL)
+		return true;
+	for (size_t i = 0; i < options_count; i++)
+		for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+			if (parser->used[i] && strcmp(options_table[i].name, names[n]) == 0)
+				return error_set(err, ERROR_USAGE, "usage",
+					"--%s of verify needs --source", names[n]);
+	return true;
+}
+
 static bool
 check_operands(const struct parser *parser, struct error *err)
 {
@@ -345,7 +362,7 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 		error_set(err, ERROR_USAGE, "usage", "no command was given");
 		return error_hint(err, "megatron2hf help lists the commands");
 	}
-	return check_used(&parser, err) && check_operands(&parser, err) &&
-		check_stream(options, err) && check_signature(options, err)
-		&& check_environment(options, err);
+	return check_used(&parser, err) && check_source(&parser, err) &&
+		check_operands(&parser, err) && check_stream(options, err)
+		&& check_signature(options, err) && check_environment(options, err);
 }

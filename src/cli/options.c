@@ -28,7 +28,8 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 	[COMMAND_VERIFY] = {
 		"verify", "DIR", "check a converted directory", "DIR",
 		"Check the Hugging Face directory DIR: checksums, manifest, structure of the\n"
-		"weights, configuration, tokenizer.  All problems are listed, not the first.\n" },
+		"weights, configuration, tokenizer; and with --source SRC every tensor against\n"
+		"the checkpoint.  All problems are listed, not the first.\n" },
 	[COMMAND_DIFF] = {
 		"diff", "A B", "compare weights tensor by tensor", "A B",
 		"Compare the weights of A and B, each a Hugging Face directory or a weight file\n"

@@ -82,9 +82,11 @@ refuse(const struct zip_archive *archive, const struct signs *signs, struct erro
 	if (signs->server)
 		return error_set(err, ERROR_UNSUPPORTED, "torchscript",
 			"TorchServe archive: it holds code, not only weights");
-	if (signs->distributed)
-		return error_set(err, ERROR_UNSUPPORTED, "distckpt",
-			"distributed checkpoint format (metadata.json, *.distcp) is not supported");
+	if (signs->distributed) {
+		error_set(err, ERROR_UNSUPPORTED, "distckpt",
+			"a distributed checkpoint (*.distcp) in a zip; a folder is expected");
+		return error_hint(err, "unpack it, and give the folder that holds .metadata");
+	}
 	if (signs->numpy)
 		return error_set(err, ERROR_UNSUPPORTED, "otherformat",
 			"NumPy archive (.npz), no data.pkl; a checkpoint that torch.save wrote "

@@ -9,8 +9,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#define SPARE_FILES 64          /* beside those that are asked for */
 #define SPOOL_BLOCK ((size_t)256 << 10)
 #define SPOOL_POLL_MILLISECONDS 200
 
@@ -198,6 +200,18 @@ input_file_open(const char *path, const char *spool_directory, struct error *err
 	if (file == NULL)
 		error_in_file(err, "-");
 	return file;
+}
+
+void
+input_file_allow(size_t count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count + SPARE_FILES)
+		return;
+	limit.rlim_cur = count + SPARE_FILES < limit.rlim_max ? count + SPARE_FILES
+	    : limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* ---- reading ---------------------------------------------------------------------- */

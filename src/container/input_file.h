@@ -28,6 +28,9 @@ struct input_file *input_file_open(const char *path, const char *spool_directory
 /* The same for an entry of a directory that is already open; `shown` names it in messages. */
 struct input_file *input_file_open_at(int directory, const char *entry, const char *shown,
 	struct error *err);
+/* Lets the process have so many files open, as far as it may: large runs wrote more than the
+ * usual limit. */
+void input_file_allow(size_t count);
 /* Exactly `count` bytes at `offset`; fewer is ERROR_CORRUPT "changed while being read". */
 bool input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
 	struct error *err);

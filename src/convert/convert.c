@@ -1,51 +1,15 @@
-#include "base/signals.h"
-#include "base/staging.h"
-#include "base/workers.h"
-#include "check/manifest.h"
-#include "convert/answer.h"
+#include "convert/conversion.h"
+
 #include "convert/destination.h"
-#include "convert/expected_digest.h"
-#include "convert/given_config.h"
-#include "convert/judgement.h"
-#include "convert/model_card.h"
-#include "convert/output_directory.h"
-#include "convert/output_form.h"
-#include "convert/provenance.h"
-#include "convert/tar_stream.h"
-#include "convert/tokenizer_source.h"
+#include "megatron/distributed.h"
 #include "megatron/known_classes.h"
-#include "plan/execute.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
-
-struct conversion {
-	struct m2h_conversion             result;       /* first: what the caller holds */
-	struct answer                     answer;
-	const struct m2h_convert_options *options;      /* the caller's, or `streaming` */
-	struct m2h_convert_options        streaming;    /* those with a place for the files */
-	char                              stream_place[PATH_MAX];
-	struct output_form                form;
-	struct expected_digest            expected;
-	struct given_config               given;
-	struct model_card                 card;
-	struct tokenizer_source           tokenizer;
-	bool                              assume_untied;
-	struct shards                    *shards;
-	struct model                     *model;
-	struct plan                      *plan;
-	struct staging                   *staging;
-	struct staging                   *statement;    /* of --provenance; NULL: none */
-	struct output_directory           directory;
-	int                              *fds;          /* of the weight files; staging's */
-	struct execute_result             executed;
-	struct manifest_file             *inputs;
-};
 
 /* ---- finding out ------------------------------------------------------------------ */
 
@@ -122,229 +86,6 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;
 }
 
-/* ---- what the input must be --------------------------------------------------------- */
-
-/* --strict: nothing to warn of, or nothing at all. */
-static bool
-check_strict(struct conversion *conversion, struct error *err)
-{
-	const struct decision_log *log = &conversion->answer.log;
-	const char                *first = NULL;
-	size_t                     count = 0;
-
-	for (size_t i = 0; i < log->note_count && conversion->options->strict; i++) {
-		if (log->notes[i].level != NOTE_WARNING)
-			continue;
-		first = first != NULL ? first : log->notes[i].text;
-		count++;
-	}
-	if (count == 0)
-		return true;
-	return error_set(err, ERROR_MISMATCH, "strict", "--strict and %zu warning%s: %s", count,
-		count == 1 ? "" : "s, the first", first);
-}
-
-/* A rank's file copied in the place of another would pass every other check. */
-static bool
-check_no_copies(struct conversion *conversion, struct error *err)
-{
-	for (size_t i = 0; i < conversion->shards->input_count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(conversion->executed.input_sha256[i],
-				conversion->executed.input_sha256[j]) != 0)
-				continue;
-			error_set(err, ERROR_CORRUPT, "dupshard",
-				"byte for byte the same as %s: a copy in the place of a shard",
-				conversion->shards->inputs[j]->name);
-			return error_in_file(err, conversion->shards->inputs[i]->name);
-		}
-	}
-	return true;
-}
-
-/* ---- what is beside the weights --------------------------------------------------- */
-
-/* All files that depend on the model alone.  Fits execute_options. */
-static bool
-write_furniture(void *context, struct error *err)
-{
-	struct conversion       *conversion = context;
-	const struct arguments  *arguments = &conversion->model->arguments;
-	const struct tokenizer  *tokenizer = conversion->tokenizer.tokenizer;
-	struct output_directory *directory = &conversion->directory;
-
-	/* A torch_dtype where one was asked for, and nothing of it where the type is kept. */
-	return output_directory_add_config(directory, arguments, tokenizer,
-			conversion->form.is_4_18 ? CONFIG_HF4_18 : CONFIG_HF5, conversion->form.plan.casts
-			? dtype_name(conversion->form.plan.dtype) : NULL, err)
-		&& (tokenizer == NULL || output_directory_add_tokenizer(directory, tokenizer,
-			conversion->form.is_4_18 ? TOKENIZER_4_18 : TOKENIZER_HUB,
-			arguments->positions, err));
-}
-
-/* ---- weights ---------------------------------------------------------------------- */
-
-static void
-on_progress(void *context, uint64_t done, uint64_t total)
-{
-	const struct m2h_convert_options *options = ((struct conversion *)context)->options;
-
-	options->progress(options->progress_context, M2H_CONVERTING, done, total);
-}
-
-static bool
-check_inputs(struct conversion *conversion, struct error *err)
-{
-	for (size_t i = 0; i < conversion->shards->input_count; i++)
-		if (!expected_digest_check(&conversion->expected, conversion->shards, i,
-			conversion->executed.input_sha256[i], err))
-			return false;
-	return check_no_copies(conversion, err);
-}
-
-static bool
-create_files(struct conversion *conversion, struct error *err)
-{
-	const struct weight_files *files = conversion->plan->files;
-
-	conversion->fds = calloc(files->file_count, sizeof *conversion->fds);
-	if (conversion->fds == NULL)
-		return error_no_memory(err, files->file_count * sizeof *conversion->fds);
-	for (size_t i = 0; i < files->file_count; i++) {
-		conversion->fds[i] = staging_create(conversion->staging, files->files[i].name,
-			files->files[i].bytes, err);
-		if (conversion->fds[i] < 0)
-			return false;
-	}
-	return true;
-}
-
-/* The weight files, with their digests or, on a dry run, without; and the indexes. */
-static bool
-add_weights(struct conversion *conversion, struct error *err)
-{
-	/* Zeros stand for the digest that is not known, so that lengths come out right. */
-	static const char unknown[] =
-		"0000000000000000000000000000000000000000000000000000000000000000";
-	const struct weight_files *files = conversion->plan->files;
-	const struct execute_result *executed = &conversion->executed;
-
-	for (size_t i = 0; i < files->file_count; i++)
-		if (!output_directory_add_weights(&conversion->directory, files->files[i].name,
-			files->files[i].bytes, executed->output_sha256 != NULL
-			? executed->output_sha256[i] : unknown, err))
-			return false;
-	for (size_t i = 0; i < files->index_count; i++)
-		if (!output_directory_add(&conversion->directory, files->indexes[i].name,
-			&files->indexes[i].text, err))
-			return false;
-	return true;
-}
-
-static bool
-write_weights(struct conversion *conversion, struct error *err)
-{
-	const struct m2h_convert_options *options = conversion->options;
-	struct execute_options            run = {
-		.threads = options->threads != 0 ? options->threads : workers_allowed_cores(),
-		.progress = options->progress != NULL ? on_progress : NULL,
-		.meanwhile = write_furniture,
-		.context = conversion,
-		.digests_tensors = options->tensor_sha256,
-	};
-
-	if (!create_files(conversion, err)
-	    || !execute_plan(conversion->shards, conversion->plan, conversion->fds, &run,
-		&conversion->executed, err))
-		return false;
-	return check_inputs(conversion, err)
-		&& judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
-		conversion->plan, &conversion->executed, &conversion->answer.log, conversion->fds,
-		options->allow_overflow }, err)
-		&& add_weights(conversion, err);
-}
-
-/* ---- what tells of the conversion ------------------------------------------------- */
-
-static bool
-take_inputs(struct conversion *conversion, struct error *err)
-{
-	const struct shards              *shards = conversion->shards;
-	const struct tokenizer_files_set *files = &conversion->tokenizer.files;
-	const size_t                      count = shards->input_count + files->count;
-
-	conversion->inputs = answer_take(&conversion->answer, count, sizeof *conversion->inputs);
-	if (conversion->inputs == NULL)
-		return error_no_memory(err, count * sizeof *conversion->inputs);
-	for (size_t i = 0; i < shards->input_count; i++) {
-		char name[256];
-
-		text_base_name(name, sizeof name, shards->inputs[i]->name);
-		conversion->inputs[i].name = answer_text(&conversion->answer, name);
-		conversion->inputs[i].bytes = shards->inputs[i]->size;
-		if (conversion->executed.input_sha256 != NULL)
-			memcpy(conversion->inputs[i].sha256, conversion->executed.input_sha256[i],
-				DIGEST_HEX_SIZE);
-	}
-	for (size_t i = 0; i < files->count; i++) {
-		struct manifest_file *input = &conversion->inputs[shards->input_count + i];
-
-		input->name = files->items[i].name;
-		input->bytes = files->items[i].length;
-		memcpy(input->sha256, files->items[i].sha256, DIGEST_HEX_SIZE);
-	}
-	return true;
-}
-
-static struct manifest
-manifest_of(struct conversion *conversion)
-{
-	output_directory_sort(&conversion->directory);
-	return (struct manifest){
-		.tool_version = M2H_VERSION, .shards = conversion->shards,
-		.model = conversion->model, .plan = conversion->plan,
-		.log = &conversion->answer.log, .inputs = conversion->inputs,
-		.tensor_sha256 = conversion->options->tensor_sha256
-			? (const char (*)[DIGEST_HEX_SIZE])conversion->executed.tensor_sha256 : NULL,
-		.input_count = conversion->shards->input_count + conversion->tokenizer.files.count,
-		.outputs = conversion->directory.files, .output_count = conversion->directory.count,
-	};
-}
-
-static bool
-write_card(struct conversion *conversion, struct error *err)
-{
-	struct manifest manifest = manifest_of(conversion);
-
-	return model_card_add(&conversion->card, &manifest, &conversion->directory, err);
-}
-
-static bool
-write_manifest(struct conversion *conversion, struct error *err)
-{
-	struct manifest manifest = manifest_of(conversion);
-	struct text     text = { 0 };
-	bool            done;
-
-	manifest_write(&manifest, &text);
-	done = output_directory_add(&conversion->directory, "conversion.json", &text, err);
-	text_free(&text);
-	return done && output_directory_add_sums(&conversion->directory, err);
-}
-
-static bool
-write_provenance(struct conversion *conversion, struct error *err)
-{
-	struct manifest   manifest = manifest_of(conversion);
-	struct provenance provenance = {
-		.manifest = &manifest, .options = conversion->options, .given = &conversion->given,
-		.card = &conversion->card,
-	};
-
-	return conversion->statement == NULL
-		|| provenance_stage(&provenance, conversion->statement, err);
-}
-
 /* ---- all of it -------------------------------------------------------------------- */
 
 static bool
@@ -386,54 +127,6 @@ place_stream(struct conversion *conversion, struct error *err)
 		sizeof conversion->stream_place, err);
 }
 
-/* What was made gets to where it is wanted. */
-static bool
-deliver(struct conversion *conversion, struct error *err)
-{
-	const struct m2h_convert_options *options = conversion->options;
-
-	if (options->progress != NULL)
-		options->progress(options->progress_context, M2H_SYNCING, 0, 0);
-	if (options->stream != NULL)
-		return tar_stream_write(options->stream_descriptor,
-			staging_directory(conversion->staging), conversion->directory.files,
-			conversion->directory.count, options->source_date, err);
-	return staging_sync(conversion->staging, err) && signals_go_on(err)
-		&& staging_publish(conversion->staging, err);
-}
-
-static bool
-write_directory(struct conversion *conversion, struct error *err)
-{
-	const struct m2h_convert_options *options = conversion->options;
-
-	conversion->staging = options->stream != NULL ? staging_open_private(options->staging, err)
-		: staging_open(options->destination, options->replace, err);
-	if (conversion->staging == NULL)
-		return false;
-	if (options->provenance != NULL && (conversion->statement = staging_open_file(
-		options->provenance, options->replace, err)) == NULL)
-		return false;
-	conversion->directory.staging = conversion->staging;
-	if (!write_weights(conversion, err) || !check_strict(conversion, err)
-	    || !take_inputs(conversion, err) || !write_card(conversion, err)
-	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
-	    || !deliver(conversion, err))
-		return false;
-	return conversion->statement == NULL || staging_publish_file(conversion->statement, err)
-		|| error_hint(err, "the result itself is complete and in its place");
-}
-
-/* What would be written, with its sizes. */
-static bool
-plan_directory(struct conversion *conversion, struct error *err)
-{
-	return add_weights(conversion, err)
-		&& write_furniture(conversion, err) && check_strict(conversion, err)
-		&& take_inputs(conversion, err) && write_card(conversion, err)
-		&& write_manifest(conversion, err);
-}
-
 static bool
 check_options(const struct m2h_convert_options *options, struct error *err)
 {
@@ -454,8 +147,8 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		return false;
 	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
-	return options->dry_run ? plan_directory(conversion, err)
-		: write_directory(conversion, err);
+	return options->dry_run ? conversion_output_plan(conversion, err)
+		: conversion_output_write(conversion, err);
 }
 
 /* A fault that another way to read the source avoids; each comes at most once. */

@@ -5,6 +5,7 @@
 #include "convert/given_config.h"
 #include "convert/hugging_face.h"
 #include "convert/tokenizer_source.h"
+#include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 
 #include <stdlib.h>
@@ -24,21 +25,27 @@ struct inspection {
 /* ---- Megatron checkpoints and torch files ----------------------------------------- */
 
 static void
+add_globals(struct inspection *inspection, const struct pickle_globals *globals)
+{
+	for (size_t g = 0; g < globals->count; g++)
+		listing_add_global(&inspection->listing, globals->items[g]->global.module,
+			globals->items[g]->global.name);
+}
+
+static void
 answer_globals(struct inspection *inspection, const struct shards *shards)
 {
-	for (size_t i = 0; i < shards->count; i++) {
-		const struct pickle_globals *globals = torch_file_globals(shards->items[i].torch);
-
-		for (size_t g = 0; g < globals->count; g++)
-			listing_add_global(&inspection->listing, globals->items[g]->global.module,
-				globals->items[g]->global.name);
-	}
+	if (shards->distribution != NULL)
+		add_globals(inspection, &shards->distribution->metadata.globals);
+	for (size_t i = 0; i < shards->count; i++)
+		if (shards->items[i].torch != NULL)
+			add_globals(inspection, torch_file_globals(shards->items[i].torch));
 }
 
 static void
 answer_arguments(struct inspection *inspection, const struct shards *shards)
 {
-	const struct value *args = value_find(torch_file_root(shards->items[0].torch), "args");
+	const struct value *args = value_find(shards_root(shards), "args");
 	const struct value *attributes = args != NULL && args->state != NULL ? args->state : args;
 
 	if (attributes == NULL || attributes->kind != VALUE_DICT)
@@ -116,10 +123,25 @@ describe_shards(struct inspection *inspection, const struct shards *shards)
 	to->family = to->dialect = to->dtype = to->version_label = "";
 }
 
+/* One piece of a distributed checkpoint, open for this alone. */
+static bool
+list_piece(struct inspection *inspection, const struct shards *shards, size_t index,
+	struct error *err)
+{
+	struct shard piece = shards->items[index];
+	bool         done;
+
+	if ((piece.torch = shards_open_piece(shards, index, err)) == NULL)
+		return false;
+	done = listing_add_torch(&inspection->listing, &piece, true, err);
+	shards_close_piece(piece.torch);
+	return done;
+}
+
 static bool
 inspect_shards(struct inspection *inspection, const struct shards *shards, struct error *err)
 {
-	const struct value *root = torch_file_root(shards->items[0].torch);
+	const struct value *root = shards_root(shards);
 	bool                is_model;
 
 	inspection->result.inputs = answer_inputs(&inspection->answer, shards, 0);
@@ -130,7 +152,7 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	if (inspection->options->arguments)
 		answer_arguments(inspection, shards);
 	is_model = inspect_model(inspection, shards);
-	inspection->result.kind = is_model || value_find(root, "model") != NULL
+	inspection->result.kind = is_model || shards->distribution != NULL || value_find(root, "model") != NULL
 		|| value_find(root, "model0") != NULL ? "Megatron checkpoint" : "torch file";
 	if (!is_model)
 		describe_shards(inspection, shards);
@@ -138,7 +160,9 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	for (size_t i = 0; i < shards->count; i++) {
 		if (is_model && !inspection->options->tensors)
 			break;
-		if (!listing_add_torch(&inspection->listing, &shards->items[i], !is_model, err))
+		if (!(shards->items[i].torch == NULL ? list_piece(inspection, shards, i, err)
+			: listing_add_torch(&inspection->listing, &shards->items[i],
+				!is_model && shards->distribution == NULL, err)))
 			return shards_blame(shards, i, err);
 	}
 	return true;

@@ -130,7 +130,8 @@ list_tensor(void *context, const char *path, const struct value *node, struct er
 	storage = torch_file_storage(torch->shard->torch, view.storage);
 	listing_add_tensor(torch->listing, &(struct m2h_tensor){
 		.file = answer_text(answer, torch->shard->name),
-		.name = answer_text(answer, path), .dtype = dtype_name(view.dtype),
+		.name = answer_text(answer, path[0] == '\0' && torch->shard->piece != NULL
+			? torch->shard->piece : path), .dtype = dtype_name(view.dtype),
 		.shape = answer_text(answer, tensor_view_shape_text(&view, shape, sizeof shape)),
 		.stride = answer_text(answer, stride_text(&view, stride, sizeof stride)),
 		.storage = answer_text(answer, storage->key), .offset = view.offset,

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "base/workers.h"
+#include "check/verify_run.h"
 #include "check/verify_source.h"
 #include "convert/answer.h"
 #include "convert/destination.h"
@@ -17,16 +18,27 @@ struct verification {
 
 /* ---- the directory by itself, beside the comparison --------------------------------- */
 
-/* One thread checks the directory, another compares it with the checkpoint.  Each has its own
- * result and log; they are put together at the end, so that their order is always the same. */
+/* One thread checks the directory, another compares it with the checkpoint; where only one is
+ * wanted, it does both.  Each has its own result and log; they are put together at the end, so
+ * that their order is always the same. */
 struct task {
 	const struct m2h_verify_options *options;
 	const struct verify_trust       *trust; /* NULL: no signature is verified */
 	struct decision_log             *log;
 	struct verify_result             result;
+	bool                             is_beside;     /* in a thread of its own */
 	atomic_uint_fast64_t             done, total;   /* of the directory's bytes */
 	uint64_t                         source_done, source_total;
 };
+
+static void
+report_progress(struct task *task)
+{
+	if (task->options->progress != NULL)
+		task->options->progress(task->options->progress_context, M2H_CHECKING,
+			atomic_load(&task->done) + task->source_done,
+			atomic_load(&task->total) + task->source_total);
+}
 
 static void
 on_progress(void *context, uint64_t done, uint64_t total)
@@ -35,17 +47,8 @@ on_progress(void *context, uint64_t done, uint64_t total)
 
 	atomic_store(&task->done, done);
 	atomic_store(&task->total, total);
-	if (task->options->source == NULL && task->options->progress != NULL)
-		task->options->progress(task->options->progress_context, M2H_CHECKING, done, total);
-}
-
-static void
-report_both(struct task *task)
-{
-	if (task->options->progress != NULL)
-		task->options->progress(task->options->progress_context, M2H_CHECKING,
-			atomic_load(&task->done) + task->source_done,
-			atomic_load(&task->total) + task->source_total);
+	if (!task->is_beside)
+		report_progress(task);
 }
 
 static void
@@ -55,7 +58,7 @@ on_source_progress(void *context, uint64_t done, uint64_t total)
 
 	task->source_done = done;
 	task->source_total = total;
-	report_both(task);
+	report_progress(task);
 }
 
 /* A worker_task. */
@@ -68,10 +71,17 @@ check_directory(void *context, struct error *err)
 		&task->result, task->log, err);
 }
 
+static unsigned
+thread_count(const struct m2h_verify_options *options)
+{
+	return options->threads != 0 ? options->threads : workers_allowed_cores();
+}
+
 /* ---- the comparison ----------------------------------------------------------------- */
 
-static bool
-compare_source(struct task *task, struct verify_run *run, size_t *compared, struct error *err)
+/* *fault stays as it is when the checkpoint could be read, whatever the comparison found. */
+static void
+compare_source(struct task *task, struct verify_run *run, size_t *compared, struct error *fault)
 {
 	const struct m2h_verify_options *options = task->options;
 	char                             parent[4096];
@@ -84,23 +94,51 @@ compare_source(struct task *task, struct verify_run *run, size_t *compared, stru
 		.mean_of_replicas = options->replicas != NULL
 			&& strcmp(options->replicas, "mean") == 0,
 		.tolerance = options->has_tolerance ? options->tolerance : -1,
-		.threads = options->threads != 0 ? options->threads : workers_allowed_cores(),
+		.threads = thread_count(options),
 		.progress = on_source_progress, .context = task,
 	};
 
-	return verify_source(run, &source, compared, err);
+	verify_source(run, &source, compared, fault);
 }
 
-/* What the directory's own check has said of a tensor need not be said again. */
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* Two words for one thing: a tensor that is missing or has a wrong shape; weights that cannot
+ * be opened, which the directory's own check found in the same file. */
+static bool
+says_the_same(const struct error *known, const struct error *problem)
+{
+	if (problem->kind == ERROR_MISMATCH)
+		return problem->tensor[0] != '\0' && strcmp(problem->slug, "vsource") == 0
+			&& strcmp(known->slug, "vtensor") == 0
+			&& strcmp(known->tensor, problem->tensor) == 0;
+	return strcmp(base_name(known->file), base_name(problem->file)) == 0
+		&& (known->kind != ERROR_MISMATCH || problem->kind == ERROR_NO_INPUT
+		|| strcmp(known->slug, problem->slug) == 0);
+}
+
+/* What the directory's own check has said need not be said again. */
 static bool
 is_known(const struct verify_result *result, const struct error *problem)
 {
 	for (size_t i = 0; i < result->problem_count; i++)
-		if (problem->tensor[0] != '\0' && strcmp(problem->slug, "vsource") == 0
-		    && strcmp(result->problems[i].slug, "vtensor") == 0
-		    && strcmp(result->problems[i].tensor, problem->tensor) == 0)
+		if (says_the_same(&result->problems[i], problem))
 			return true;
 	return false;
+}
+
+static void
+add_problem(struct verify_result *to, const struct error *problem, struct decision_log *log)
+{
+	struct verify_run run = { .result = to, .problem_room = to->problem_count, .log = log };
+
+	verify_run_problem(&run, problem);
 }
 
 /* Puts the second result and its log behind the first. */
@@ -122,8 +160,28 @@ join_results(struct verify_result *to, const struct verify_result *from,
 			from_log->notes[i].text);
 }
 
-/* Both at once.  A checkpoint that cannot be read is a problem beside those of the directory,
- * unless it is the directory's weights that cannot be. */
+/* One after the other, or at once. */
+static bool
+run_both(struct task *task, struct verify_run *run, size_t *compared, struct error *fault,
+	struct error *err)
+{
+	struct worker *worker;
+
+	if (!task->is_beside) {
+		if (!check_directory(task, err))
+			return false;
+		compare_source(task, run, compared, fault);
+		return true;
+	}
+	if ((worker = worker_start(check_directory, task, err)) == NULL)
+		return false;
+	compare_source(task, run, compared, fault);
+	while (!worker_wait(worker, WAIT_MILLISECONDS))
+		report_progress(task);
+	return worker_join(worker, err);
+}
+
+/* A checkpoint that cannot be read is a problem beside those of the directory. */
 static bool
 check_both(struct verification *verification, struct task *task, struct error *err)
 {
@@ -132,25 +190,24 @@ check_both(struct verification *verification, struct task *task, struct error *e
 	struct verify_run    run = { .path = task->options->directory, .result = &result,
 		.log = &log };
 	struct error         fault = { 0 };
-	struct worker       *worker = worker_start(check_directory, task, err);
-	bool                 compared, checked;
+	bool                 done;
 
-	if (worker == NULL)
-		return false;
 	decision_log_init(&log);
-	compared = compare_source(task, &run, &verification->result.compared, &fault);
-	while (!worker_wait(worker, WAIT_MILLISECONDS))
-		report_both(task);
-	checked = worker_join(worker, err);
-	if (checked) {
-		if (!compared && (task->result.problem_count == 0 || fault.kind != ERROR_CORRUPT))
-			verify_run_problem(&run, &fault);
+	task->is_beside = thread_count(task->options) > 1;
+	done = run_both(task, &run, &verification->result.compared, &fault, err);
+	if (done && fault.kind == ERROR_SIGNAL) {
+		*err = fault;
+		done = false;
+	}
+	if (done) {
 		join_results(&task->result, &result, task->log, &log);
+		if (fault.kind != ERROR_NONE)
+			add_problem(&task->result, &fault, task->log);
 		task->log->failed = task->log->failed || log.failed;
 	}
 	decision_log_fini(&log);
 	verify_fini(&result);
-	return checked;
+	return done;
 }
 
 /* ---- the answer --------------------------------------------------------------------- */

@@ -175,6 +175,26 @@ static const struct dialect_facts dialects[DIALECT_COUNT] = {
 		[ROLE_POST_ATTENTION_NORM_WEIGHT] = "decoder.layers.#.mlp.linear_fc1.layer_norm_weight",
 		[ROLE_POST_ATTENTION_NORM_BIAS]   = "decoder.layers.#.mlp.linear_fc1.layer_norm_bias",
 	} },
+	/* Megatron-DeepSpeed: a file for each, so that what stands before the names of C is ours. */
+	[DIALECT_DEEPSPEED] = { "Megatron-DeepSpeed", "layer files", true, {
+		[ROLE_WORD_EMBEDDING]             = "word_embeddings.weight",
+		[ROLE_POSITION_EMBEDDING]         = "position_embeddings.weight",
+		[ROLE_INPUT_NORM_WEIGHT]          = "layers.#.input_layernorm.weight",
+		[ROLE_INPUT_NORM_BIAS]            = "layers.#.input_layernorm.bias",
+		[ROLE_QKV_WEIGHT]                 = "layers.#.self_attention.query_key_value.weight",
+		[ROLE_QKV_BIAS]                   = "layers.#.self_attention.query_key_value.bias",
+		[ROLE_ATTENTION_DENSE_WEIGHT]     = "layers.#.self_attention.dense.weight",
+		[ROLE_ATTENTION_DENSE_BIAS]       = "layers.#.self_attention.dense.bias",
+		[ROLE_POST_ATTENTION_NORM_WEIGHT] = "layers.#.post_attention_layernorm.weight",
+		[ROLE_POST_ATTENTION_NORM_BIAS]   = "layers.#.post_attention_layernorm.bias",
+		[ROLE_MLP_UP_WEIGHT]              = "layers.#.mlp.dense_h_to_4h.weight",
+		[ROLE_MLP_UP_BIAS]                = "layers.#.mlp.dense_h_to_4h.bias",
+		[ROLE_MLP_DOWN_WEIGHT]            = "layers.#.mlp.dense_4h_to_h.weight",
+		[ROLE_MLP_DOWN_BIAS]              = "layers.#.mlp.dense_4h_to_h.bias",
+		[ROLE_FINAL_NORM_WEIGHT]          = "final_layernorm.weight",
+		[ROLE_FINAL_NORM_BIAS]            = "final_layernorm.bias",
+		[ROLE_OUTPUT_LAYER]               = "lm_head.weight",
+	}, { 0 } },
 };
 
 /* What an unknown name gives away, the surest sign first. */

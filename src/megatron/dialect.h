@@ -12,6 +12,7 @@ enum dialect {
 	DIALECT_NESTED_NORM,            /* C': as C, with input_norm, post_attention_norm */
 	DIALECT_NESTED_TE,              /* C'': as C, layers of Transformer Engine */
 	DIALECT_CORE,                   /* D: decoder.layers.N.self_attention.linear_qkv... */
+	DIALECT_DEEPSPEED,              /* E: C's names in a file for each layer */
 	DIALECT_COUNT,
 };
 

@@ -8,7 +8,7 @@
 
 /* Top-level keys that are read; 'model' is listed only for extra state that it holds. */
 static const char *const used_keys[] = {
-	"iteration", "total_iters", "args", "checkpoint_version",
+	"iteration", "total_iters", "args", "checkpoint_version", "common_state",
 };
 
 static const struct {
@@ -27,6 +27,8 @@ static const struct {
 	{ "num_floating_point_operations_so_far", "training progress" },
 	{ "tokens",                "training progress" },
 	{ "rerun_state_machine",   "training progress" },
+	{ "rerun_state_machine_state", "training progress" },
+	{ "content_metadata",      "how it was saved" },
 };
 
 /* Storages of one shard, and which of them are accounted for. */
@@ -86,6 +88,12 @@ add(struct model *model, const char *key, const char *reason, uint64_t bytes,
 		return error_no_memory(err, room);
 	model->dropped[model->dropped_count++] = (struct model_dropped){ key, reason, bytes };
 	return true;
+}
+
+bool
+dropped_add(struct model *model, const char *key, uint64_t bytes, struct error *err)
+{
+	return is_used(key) || add(model, key, reason_of(key), bytes, err);
 }
 
 /* Bytes of storages under the node that were not counted before. */
@@ -179,6 +187,10 @@ dropped_list(struct model *model, const struct weight_grid *grid, struct error *
 		struct account account = { .torch = grid->shards->items[shard].torch };
 		bool           done;
 
+		/* Nothing but weights is in a layer's file. */
+		if (grid->shards->layer_prefixes != NULL
+		    && shard < (size_t)grid->shards->stage_count * grid->shards->tensor_size)
+			continue;
 		account.count = torch_file_storage_count(account.torch);
 		account.is_counted = calloc(account.count + 1, sizeof *account.is_counted);
 		if (account.is_counted == NULL)

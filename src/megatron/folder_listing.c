@@ -1,5 +1,7 @@
 #include "megatron/folder_listing.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +15,11 @@ static const struct {
 	const char *pattern;    /* of fnmatch(3) */
 	const char *what;
 } formats[] = {
-	{ "*_model_states.pt",   "a Megatron-DeepSpeed checkpoint" },
-	{ "*-model_states.pt",   "a Megatron-DeepSpeed checkpoint" },
-	{ "global_step*",        "a Megatron-DeepSpeed checkpoint" },
-	{ "*.distcp",            "a distributed checkpoint (torch_dist: *.distcp)" },
-	{ ".metadata",           "a distributed checkpoint (torch_dist: .metadata)" },
-	{ "metadata.json",       "a distributed checkpoint (metadata.json)" },
+	{ "zero_pp_rank_*_model_states.pt", "a DeepSpeed checkpoint of ZeRO stage 3" },
+	{ "*_model_states.pt",   "a DeepSpeed checkpoint without files of layers" },
+	{ "__*.metadata",        "a distributed checkpoint with an index for each rank (__0.metadata)" },
+	{ "*.distcp",            "a distributed checkpoint without its index (.metadata)" },
+	{ ".zarray",             "an array of a zarr checkpoint (.zarray)" },
 	{ "*.nemo",              "a NeMo archive (.nemo)" },
 	{ "model_config.yaml",   "an unpacked NeMo archive (model_config.yaml)" },
 	{ "*.safetensors",       "a folder of safetensors files" },
@@ -86,6 +87,24 @@ out:
 		error_in_file(err, shown);
 	closedir(stream);
 	return done;
+}
+
+char *
+folder_listing_join(struct arena *arena, const char *folder, const char *name,
+	struct error *err)
+{
+	size_t length = strlen(folder), size;
+	char  *path;
+
+	while (length > 1 && folder[length - 1] == '/')
+		length--;
+	size = length + strlen(name) + 2;
+	if ((path = arena_take(arena, size, 1)) == NULL) {
+		error_no_memory(err, size);
+		return NULL;
+	}
+	return text_format(path, size, "%.*s%s%s", (int)length, folder,
+		length == 1 && folder[0] == '/' ? "" : "/", name);
 }
 
 bool

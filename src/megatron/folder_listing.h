@@ -15,6 +15,9 @@ struct folder_listing {
 /* `directory` stays open and is not moved; `shown` names it in messages. */
 bool folder_listing_read(int directory, const char *shown, struct arena *arena,
 	struct folder_listing *listing, struct error *err);
+/* "FOLDER/NAME" in the arena, or NULL. */
+char *folder_listing_join(struct arena *arena, const char *folder, const char *name,
+	struct error *err);
 bool folder_listing_has(const struct folder_listing *listing, const char *name);
 /* A folder below another one, or -1 with ERROR_NO_INPUT. */
 int  folder_listing_enter(int directory, const char *name, const char *shown,

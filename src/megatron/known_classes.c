@@ -57,8 +57,11 @@ known_classes_note(const struct shards *shards, struct decision_log *log)
 	size_t      count = 0;
 
 	for (size_t i = 0; i < shards->count; i++) {
-		const struct pickle_globals *globals = torch_file_globals(shards->items[i].torch);
+		const struct pickle_globals *globals;
 
+		if (shards->items[i].torch == NULL)
+			continue;
+		globals = torch_file_globals(shards->items[i].torch);
 		for (size_t g = 0; g < globals->count; g++)
 			if (!known_classes_has(globals->items[g]->global.module,
 				globals->items[g]->global.name))

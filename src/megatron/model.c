@@ -3,6 +3,8 @@
 #include "base/checked.h"
 #include "base/text.h"
 #include "megatron/argument_value.h"
+#include "megatron/dist_grid.h"
+#include "megatron/distributed.h"
 #include "megatron/dropped.h"
 #include "megatron/shard_header.h"
 #include "megatron/weight_grid.h"
@@ -15,6 +17,14 @@
 
 /* ---- names ------------------------------------------------------------------------------ */
 
+static void
+note_heads(size_t heads, struct decision_log *log)
+{
+	if (heads > 0)
+		decision_log_note(log, NOTE_NOTE, "mtp", "%zu tensors of heads that predict further "
+			"tokens (mtp) left out", heads);
+}
+
 static bool
 read_names(struct model *model, const struct shards *shards, const struct shard_header *header,
 	struct weight_names *names, struct decision_log *log, struct error *err)
@@ -22,11 +32,18 @@ read_names(struct model *model, const struct shards *shards, const struct shard_
 	size_t index, count = shards->count * header->chunk_count, heads = 0;
 
 	for (index = 0; index < count; index++) {
-		if (!weight_names_collect(header->models[index], &model->arena, &names[index], err))
-			return shards_blame(shards, index / header->chunk_count, err);
+		size_t      shard = index / header->chunk_count;
+		const char *prefix = shards->layer_prefixes != NULL && header->models[index] != NULL
+		    ? shards->layer_prefixes[shard / shards->tensor_size] : "";
+
+		if (header->models[index] != NULL
+		    && !weight_names_collect(header->models[index], prefix, &model->arena,
+				&names[index], err))
+			return shards_blame(shards, shard, err);
 		heads += names[index].prediction_heads;
 	}
-	model->dialect = weight_names_dialect(names, count);
+	model->dialect = shards->layer_prefixes != NULL ? DIALECT_DEEPSPEED
+	    : weight_names_dialect(names, count);
 	for (index = 0; index < count; index++) {
 		size_t shard = index / header->chunk_count;
 
@@ -34,20 +51,33 @@ read_names(struct model *model, const struct shards *shards, const struct shard_
 		        &model->arena, err))
 			return shards_blame(shards, shard, err);
 	}
-	if (heads > 0)
-		decision_log_note(log, NOTE_NOTE, "mtp", "%zu tensors of heads that predict further "
-			"tokens (mtp) left out", heads);
+	note_heads(heads, log);
 	return true;
 }
 
 /* ---- parameters ------------------------------------------------------------------------- */
+
+/* What tensor rank `rank` holds, of a parameter that is cut among the ranks. */
+static struct model_slice
+slice_of(const struct model_parameter *parameter, const struct weight_cell *cell, size_t rank)
+{
+	enum model_join    join = dialect_roles[parameter->role].join;
+	struct model_slice slice = { .shard = cell->shard, .view = cell->view,
+		.path = cell->path };
+
+	if (join == JOIN_ROWS || join == JOIN_QKV)
+		slice.row = rank * cell->view.shape[0];
+	if (join == JOIN_COLUMNS)
+		slice.column = rank * cell->view.shape[1];
+	return slice;
+}
 
 /* A tied output layer repeats the embedding, as every copy does. */
 static void
 add_replica(struct model_parameter *parameter, const struct weight_cell *cell, size_t slice)
 {
 	parameter->replicas[parameter->replica_count++] = (struct model_replica){
-		.piece = { cell->shard, cell->view, cell->path },
+		.piece = slice_of(parameter, cell, slice),
 		.slice = slice,
 	};
 }
@@ -67,7 +97,7 @@ set_pieces(struct model_parameter *parameter, const struct weight_grid *grid, si
 			add_replica(parameter, cell, 0);
 		else
 			parameter->slices[parameter->slice_count++] =
-			    (struct model_slice){ cell->shard, cell->view, cell->path };
+			    slice_of(parameter, cell, rank);
 		if (slot == ROLE_WORD_EMBEDDING && !is_untied && weight_grid_has_output(grid))
 			add_replica(parameter, &grid->cells[rank][output], rank);
 	}
@@ -75,6 +105,20 @@ set_pieces(struct model_parameter *parameter, const struct weight_grid *grid, si
 		if (grid->copies[index].slot == slot)
 			add_replica(parameter, &grid->copies[index].cell,
 				is_replicated ? 0 : grid->copies[index].tensor_rank);
+}
+
+/* Of a distributed checkpoint: as many slices as the pieces make. */
+static bool
+set_whole(struct model *model, const struct weight_grid *grid, size_t slot, struct error *err)
+{
+	const struct weight_cell *copy = NULL;
+
+	if (slot == ROLE_WORD_EMBEDDING && !model->arguments.is_untied
+	    && weight_grid_has_output(grid))
+		copy = &grid->cells[0][grid->slot_count - 1];
+	return dist_grid_slices(&model->parameters[slot], &grid->cells[0][slot], copy,
+		model->arguments.hidden / model->arguments.heads, &model->arena, err)
+	    || shards_blame(grid->shards, grid->cells[0][slot].shard, err);
 }
 
 static bool
@@ -101,6 +145,8 @@ set_parameter(struct model *model, const struct weight_grid *grid, size_t slot,
 	parameter->dtype = grid->cells[0][slot].view.dtype;
 	if (!checked_add(model->parameter_count, elements, &model->parameter_count))
 		return error_set(err, ERROR_CORRUPT, "overflow", "the model's size overflows");
+	if (grid->cells[0][slot].pieces != NULL)
+		return set_whole(model, grid, slot, err);
 	parameter->slices = arena_take(&model->arena, count, sizeof *parameter->slices);
 	count = 2 * count + (slot <= ROLE_POSITION_EMBEDDING ? grid->copy_count : 0);
 	parameter->replicas = arena_take(&model->arena, count, sizeof *parameter->replicas);
@@ -266,25 +312,66 @@ note_zero_biases(const struct weight_grid *grid, struct decision_log *log)
 			"GPT-2 needs: written as zeros (%s)", list);
 }
 
+/* A label that says else, or an option: nothing tells the ranks whose rows these would be. */
+static bool
+check_dist_layout(const struct model *model, struct error *err)
+{
+	if (model->qkv_layout == QKV_LAYOUT_2)
+		return true;
+	return error_set(err, ERROR_UNSUPPORTED, "cv", "QKV layout %d: a distributed checkpoint "
+		"has its rows in layout 2", (int)model->qkv_layout);
+}
+
+/* The weights of shards that are ranks. */
+static bool
+read_ranks(struct model *model, const struct shards *shards, struct shard_header *header,
+	struct weight_grid *grid, struct decision_log *log, struct error *err)
+{
+	struct weight_grid_parts parts;
+	struct weight_names     *names;
+
+	if (!(shards->layer_prefixes != NULL ? shard_header_layers : shard_header_read)(shards,
+		&model->arena, header, err))
+		return false;
+	names = arena_take(&model->arena, shards->count * header->chunk_count, sizeof *names);
+	if (names == NULL)
+		return error_no_memory(err, shards->count * sizeof *names);
+	if (!read_names(model, shards, header, names, log, err))
+		return false;
+	parts = (struct weight_grid_parts){ names, header->chunk_count, model->dialect,
+		header->args };
+	return weight_grid_build(grid, shards, &parts, &model->arena, err);
+}
+
+/* The weights of a distributed checkpoint, and what it holds beside them. */
+static bool
+read_distribution(struct model *model, const struct shards *shards,
+	struct shard_header *header, struct weight_grid *grid, struct decision_log *log,
+	struct error *err)
+{
+	const struct dist_metadata *metadata = &shards->distribution->metadata;
+	size_t                      index;
+
+	if (!shard_header_common(shards->distribution->common, header, err))
+		return shards_blame(shards, 0, err);
+	model->dialect = DIALECT_CORE;
+	for (index = 0; index < metadata->rest_count; index++)
+		if (!dropped_add(model, metadata->rest[index].what, metadata->rest[index].bytes,
+		        err))
+			return false;
+	note_heads(metadata->prediction_heads, log);
+	return dist_grid_build(grid, shards, header->args, &model->arena, log, err);
+}
+
 static bool
 read_model(struct model *model, const struct shards *shards,
 	const struct model_options *options, struct decision_log *log, struct error *err)
 {
-	struct shard_header      header;
-	struct weight_grid_parts parts;
-	struct weight_grid       grid;
-	struct weight_names     *names;
+	bool                is_dist = shards->distribution != NULL;
+	struct shard_header header;
+	struct weight_grid  grid;
 
-	if (!shard_header_read(shards, &model->arena, &header, err))
-		return false;
-	names = arena_take(&model->arena, shards->count * header.chunk_count, sizeof *names);
-	if (names == NULL)
-		return error_no_memory(err, shards->count * sizeof *names);
-	if (!read_names(model, shards, &header, names, log, err))
-		return false;
-	parts = (struct weight_grid_parts){ names, header.chunk_count, model->dialect,
-		header.args };
-	if (!weight_grid_build(&grid, shards, &parts, &model->arena, err))
+	if (!(is_dist ? read_distribution : read_ranks)(model, shards, &header, &grid, log, err))
 		return false;
 	if (!arguments_read(&model->arguments, &grid.shapes, header.args, options, log, err))
 		return err->kind == ERROR_USAGE ? false : shards_blame(shards, 0, err);
@@ -292,7 +379,9 @@ read_model(struct model *model, const struct shards *shards,
 	model->chunk_count = (unsigned)header.chunk_count;
 	note_zero_biases(&grid, log);
 	return decide_layout(model, &header, options, log, err)
-	    && set_parameters(model, &grid, log, err) && dropped_list(model, &grid, err);
+	    && (!is_dist || check_dist_layout(model, err))
+	    && set_parameters(model, &grid, log, err)
+	    && (is_dist || dropped_list(model, &grid, err));
 }
 
 struct model *

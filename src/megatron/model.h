@@ -6,11 +6,16 @@
 #include "megatron/qkv.h"
 #include "megatron/shards.h"
 
-/* The piece of a parameter that one shard holds. */
+/*
+ * The piece of a parameter that one shard holds.  Of QKV in layout 2 it is a product of parts,
+ * heads and dims: whole heads, or parts of one head, or dims of one part; in the older layouts
+ * it is all that a tensor rank has.
+ */
 struct model_slice {
 	size_t             shard;       /* index in shards->items */
 	struct tensor_view view;
 	const char        *path;        /* under 'model', as it is named there */
+	uint64_t           row, column; /* of its first element in the whole, ranks side by side */
 };
 
 /* Another shard's copy of a slice: not used, but checked to be the same. */
@@ -26,7 +31,8 @@ struct model_parameter {
 	enum dtype            dtype;
 	unsigned              rank;
 	uint64_t              shape[2];         /* of the whole, as Megatron has it: [out, in] */
-	struct model_slice   *slices;           /* by tensor rank; one where it is replicated */
+	struct model_slice   *slices;           /* by tensor rank, or as they were cut; one where it
+	                                           is replicated */
 	size_t                slice_count;      /* 0: a linear bias that the model does without */
 	struct model_replica *replicas;
 	size_t                replica_count;

@@ -59,6 +59,11 @@ rank_name_is_iteration(const char *component)
 
 	if (strcmp(component, "release") == 0)
 		return true;
+	if (text_has_prefix(component, RANK_NAME_STEP)) {
+		component += strlen(RANK_NAME_STEP);
+		digits = strspn(component, "0123456789");
+		return digits > 0 && component[digits] == '\0';
+	}
 	if (!text_has_prefix(component, "iter_"))
 		return false;
 	component += strlen("iter_");

@@ -16,6 +16,7 @@
  */
 #define RANK_NAME_TRACKER "latest_checkpointed_iteration.txt"
 #define RANK_NAME_ITERATION_SIZE 32
+#define RANK_NAME_STEP    "global_step"         /* DeepSpeed's iteration folders: global_step5000 */
 
 struct rank_name {
 	unsigned tensor_rank, pipeline_rank;

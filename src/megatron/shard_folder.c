@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "container/identify.h"
+#include "megatron/deepspeed.h"
+#include "megatron/distributed.h"
 #include "megatron/folder_listing.h"
 #include "megatron/shard_grid.h"
 
@@ -15,23 +17,6 @@
 
 /* What a rank's folder holds: the model first, where both names are there. */
 static const char *const shard_files[] = { "model_optim_rng.pt", "model_rng.pt" };
-
-static char *
-join(struct arena *arena, const char *folder, const char *name, struct error *err)
-{
-	size_t length = strlen(folder), size;
-	char  *path;
-
-	while (length > 1 && folder[length - 1] == '/')
-		length--;
-	size = length + strlen(name) + 2;
-	if ((path = arena_take(arena, size, 1)) == NULL) {
-		error_no_memory(err, size);
-		return NULL;
-	}
-	return text_format(path, size, "%.*s%s%s", (int)length, folder,
-		length == 1 && folder[0] == '/' ? "" : "/", name);
-}
 
 static const char *
 shard_file_of(const struct folder_listing *listing)
@@ -63,7 +48,7 @@ look_into_rank(struct shards *shards, int directory, const char *folder, const c
 	const char **name, struct error *err)
 {
 	struct folder_listing listing;
-	const char           *file, *path = join(&shards->arena, shown, folder, err);
+	const char           *file, *path = folder_listing_join(&shards->arena, shown, folder, err);
 	bool                  done;
 	int                   rank_directory;
 
@@ -82,7 +67,7 @@ look_into_rank(struct shards *shards, int directory, const char *folder, const c
 	if (!done)
 		return false;
 	if ((file = shard_file_of(&listing)) != NULL)
-		return (*name = join(&shards->arena, folder, file, err)) != NULL;
+		return (*name = folder_listing_join(&shards->arena, folder, file, err)) != NULL;
 	if (holds_optimizer(&listing))
 		return true;
 	error_set(err, ERROR_NO_INPUT, "missingrank", "the shard is missing: the folder holds no %s",
@@ -121,13 +106,14 @@ open_inputs(struct shards *shards, int directory, const char *shown, struct erro
 	shards->inputs = arena_take(&shards->arena, shards->count, sizeof *shards->inputs);
 	if (shards->inputs == NULL)
 		return error_no_memory(err, shards->count * sizeof *shards->inputs);
+	input_file_allow(shards->count);
 	for (index = 0; index < shards->count; index++) {
 		const char *name = shards->items[index].name, *slash = strrchr(name, '/'), *path;
 
 		/* A lone rank's folder is the open one itself. */
 		if (shards->is_lone && slash != NULL)
 			name = slash + 1;
-		if ((path = join(&shards->arena, shown, name, err)) == NULL)
+		if ((path = folder_listing_join(&shards->arena, shown, name, err)) == NULL)
 			return false;
 		shards->inputs[index] = input_file_open_at(directory, name, path, err);
 		if (shards->inputs[index] == NULL)
@@ -144,8 +130,16 @@ open_iteration(struct shards *shards, int directory, const char *shown, struct e
 {
 	struct folder_listing listing;
 
-	if (!folder_listing_read(directory, shown, &shards->arena, &listing, err)
-	    || !add_ranks(shards, directory, shown, &listing, err))
+	if (!folder_listing_read(directory, shown, &shards->arena, &listing, err))
+		return false;
+	if (distributed_is(&listing))
+		return distributed_open(shards, directory, shown, &listing, err);
+	if (deepspeed_is(&listing)) {
+		if (!deepspeed_open(shards, &listing, err))
+			return error_in_file(err, shown);
+		return open_inputs(shards, directory, shown, err);
+	}
+	if (!add_ranks(shards, directory, shown, &listing, err))
 		return false;
 	if (shards->count == 0) {
 		if (folder_listing_refuse(&listing, err))
@@ -162,7 +156,7 @@ static bool
 enter_iteration(struct shards *shards, int root, const char *path, const char *folder,
 	struct error *err)
 {
-	const char *shown = join(&shards->arena, path, folder, err);
+	const char *shown = folder_listing_join(&shards->arena, path, folder, err);
 	bool        done;
 	int         directory;
 
@@ -192,24 +186,58 @@ list_iterations(const struct folder_listing *listing, char *to, size_t size, con
 	return count;
 }
 
+/* DeepSpeed's tracker holds the folder's name. */
 static bool
-read_tracker(struct shards *shards, int root, const char *path,
+read_latest(const char *content, size_t length, char folder[RANK_NAME_ITERATION_SIZE],
+	struct error *err)
+{
+	char shown[64];
+
+	while (length > 0 && strchr(" \t\r\n", content[length - 1]) != NULL)
+		length--;
+	if (length < RANK_NAME_ITERATION_SIZE) {
+		text_format(folder, RANK_NAME_ITERATION_SIZE, "%.*s", (int)length, content);
+		if (rank_name_is_iteration(folder))
+			return true;
+	}
+	return error_set(err, ERROR_UNSUPPORTED, "tracker",
+		"\"%s\" is no iteration; " RANK_NAME_STEP " and a number is expected",
+		text_escape(shown, sizeof shown, content, length));
+}
+
+static bool
+read_tracker(struct shards *shards, int root, const char *path, const char *tracker,
 	char folder[RANK_NAME_ITERATION_SIZE], struct error *err)
 {
 	char               content[256];
-	const char        *shown = join(&shards->arena, path, RANK_NAME_TRACKER, err);
+	const char        *shown = folder_listing_join(&shards->arena, path, tracker, err);
 	struct input_file *file;
 	size_t             length;
 	bool               done;
 
-	if (shown == NULL
-	    || (file = input_file_open_at(root, RANK_NAME_TRACKER, shown, err)) == NULL)
+	if (shown == NULL || (file = input_file_open_at(root, tracker, shown, err)) == NULL)
 		return false;
 	length = file->size < sizeof content ? (size_t)file->size : sizeof content;
 	done = input_file_read(file, 0, content, length, err)
-	    && rank_name_tracker(content, length, folder, err);
+	    && (strcmp(tracker, DEEPSPEED_LATEST) == 0 ? read_latest : rank_name_tracker)(content,
+			length, folder, err);
 	input_file_close(file);
 	return done ? true : error_in_file(err, shown);
+}
+
+/* iter_0005000 is global_step5000 where DeepSpeed saved it. */
+static void
+name_step(const struct folder_listing *listing, char folder[RANK_NAME_ITERATION_SIZE])
+{
+	char     step[RANK_NAME_ITERATION_SIZE];
+	uint64_t number;
+
+	if (folder_listing_has(listing, folder) || !text_has_prefix(folder, "iter_")
+	    || !text_parse_u64(folder + 5, strlen(folder + 5), &number))
+		return;
+	text_format(step, sizeof step, RANK_NAME_STEP "%llu", (unsigned long long)number);
+	if (folder_listing_has(listing, step))
+		text_format(folder, RANK_NAME_ITERATION_SIZE, "%s", step);
 }
 
 /* The folder that --iteration or else the tracker names, which must be there. */
@@ -218,21 +246,23 @@ open_named_iteration(struct shards *shards, int root, const char *path,
 	const struct folder_listing *listing, const char *wanted, struct error *err)
 {
 	char        folder[RANK_NAME_ITERATION_SIZE], have[160];
-	const char *last = NULL;
+	const char *last = NULL, *tracker = folder_listing_has(listing, RANK_NAME_TRACKER)
+	    ? RANK_NAME_TRACKER : DEEPSPEED_LATEST;
 
 	if (wanted == NULL) {
-		if (!read_tracker(shards, root, path, folder, err))
+		if (!read_tracker(shards, root, path, tracker, folder, err))
 			return false;
 	} else if (!rank_name_tracker(wanted, strlen(wanted), folder, err)) {
 		return error_set(err, ERROR_USAGE, "usage",
 			"--iteration %s: a number or \"release\" is expected", wanted);
 	}
+	name_step(listing, folder);
 	if (folder_listing_has(listing, folder))
 		return enter_iteration(shards, root, path, folder, err);
 	if (list_iterations(listing, have, sizeof have, &last) == 0)
 		text_format(have, sizeof have, "no iteration folder");
 	error_set(err, ERROR_NO_INPUT, "tracker", "%s names %s, which is missing; have %s",
-		wanted == NULL ? RANK_NAME_TRACKER : "--iteration", folder, have);
+		wanted == NULL ? tracker : "--iteration", folder, have);
 	return error_in_file(err, path);
 }
 
@@ -333,7 +363,7 @@ open_rank(struct shards *shards, int directory, const char *path, const char *fi
 
 	rank_of_path(path, &rank, &folder);
 	shards->is_lone = true;
-	name = folder != NULL ? join(&shards->arena, folder, file, err) : file;
+	name = folder != NULL ? folder_listing_join(&shards->arena, folder, file, err) : file;
 	if (name == NULL || !shard_grid_add(shards, &rank, name, NULL, err))
 		goto out;
 	if (folder != NULL && !check_neighbours(shards, directory, folder, err))
@@ -404,10 +434,13 @@ shard_folder_open(struct shards *shards, int directory, const char *path,
 			err);
 	if ((file = shard_file_of(&listing)) != NULL)
 		return open_rank(shards, directory, path, file, err);
+	if (distributed_is(&listing) || deepspeed_is(&listing))
+		return open_given_iteration(shards, directory, path, err);
 	for (index = 0; index < listing.count; index++)
 		if (rank_name_parse(listing.names[index], strlen(listing.names[index]), &rank))
 			return open_given_iteration(shards, directory, path, err);
-	if (folder_listing_has(&listing, RANK_NAME_TRACKER))
+	if (folder_listing_has(&listing, RANK_NAME_TRACKER)
+	    || folder_listing_has(&listing, DEEPSPEED_LATEST))
 		return open_named_iteration(shards, directory, path, &listing, NULL, err);
 	return open_only_iteration(shards, directory, path, &listing, log, err);
 }

@@ -117,5 +117,6 @@ shard_grid_check(struct shards *shards, struct error *err)
 		return refuse_hole(shards, index % tensor_size, index / tensor_size, is_staged, err);
 	shards->tensor_size = (unsigned)tensor_size;
 	shards->pipeline_size = (unsigned)stages;
+	shards->stage_count = (unsigned)stages;
 	return true;
 }

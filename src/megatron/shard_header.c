@@ -435,3 +435,47 @@ shard_header_read(const struct shards *shards, struct arena *arena,
 	return take_models(shards, said, arena, header, err) && check_size(shards, &said[0], err)
 	    && check_ranks(shards, said, err);
 }
+
+bool
+shard_header_common(const struct value *common, struct shard_header *header, struct error *err)
+{
+	const struct value *twice = value_duplicate_key(common);
+	uint64_t            chunks = 1;
+	bool                found;
+	char                shown[160];
+
+	memset(header, 0, sizeof *header);
+	header->chunk_count = 1;
+	header->iteration = -1;
+	if (common == NULL)
+		return true;
+	if (twice != NULL)
+		return error_set(err, ERROR_UNSAFE, "hash", "two values for key '%s'",
+			text_escape(shown, sizeof shown, twice->text.bytes, twice->text.length));
+	if (!read_iteration(common, &header->iteration, err)
+	    || !argument_holder(value_find(common, "args"), &header->args, err)
+	    || !argument_refusals_check(header->args, err)
+	    || !read_label(value_find(common, "checkpoint_version"), header, err)
+	    || !argument_whole(header->args, "virtual_pipeline_model_parallel_size", &chunks, &found,
+			err))
+		return false;
+	header->chunk_count = found && chunks > 0 && chunks <= MAX_CHUNKS ? (size_t)chunks : 1;
+	return true;
+}
+
+bool
+shard_header_layers(const struct shards *shards, struct arena *arena,
+	struct shard_header *header, struct error *err)
+{
+	size_t index, count = (size_t)shards->stage_count * shards->tensor_size;
+
+	if (!shard_header_common(shards_root(shards), header, err))
+		return shards_blame(shards, shards->count - 1, err);
+	header->chunk_count = 1;
+	header->models = arena_take(arena, shards->count, sizeof *header->models);
+	if (header->models == NULL)
+		return error_no_memory(err, shards->count * sizeof *header->models);
+	for (index = 0; index < count; index++)
+		header->models[index] = torch_file_root(shards->items[index].torch);
+	return true;
+}

@@ -15,7 +15,8 @@
  */
 struct shard_header {
 	const struct value  *args;              /* of the first shard, NULL: none */
-	const struct value **models;            /* dicts: [shard * chunk_count + chunk] */
+	const struct value **models;            /* dicts: [shard * chunk_count + chunk]; NULL of
+	                                           a shard without weights */
 	size_t               chunk_count;       /* of each shard: 1 without virtual stages */
 	int64_t              iteration;         /* -1: not said */
 	bool                 has_label;
@@ -31,5 +32,12 @@ struct shard_header {
  */
 bool shard_header_read(const struct shards *shards, struct arena *arena,
 	struct shard_header *header, struct error *err);
+/* The same of DeepSpeed's layer files, each of which is a model by itself. */
+bool shard_header_layers(const struct shards *shards, struct arena *arena,
+	struct shard_header *header, struct error *err);
+/* The same of what all pieces of a distributed checkpoint have in common (NULL: nothing), of
+ * which there is no model; chunks are those of the run. */
+bool shard_header_common(const struct value *common, struct shard_header *header,
+	struct error *err);
 
 #endif

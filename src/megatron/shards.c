@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "container/identify.h"
 #include "container/zip_archive.h"
+#include "megatron/deepspeed.h"
+#include "megatron/distributed.h"
 #include "megatron/shard_folder.h"
 #include "megatron/shard_grid.h"
 #include "megatron/shard_zip.h"
@@ -12,15 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARENA_LIMIT ((size_t)256 << 20)
+#define ARENA_LIMIT       ((size_t)256 << 20)
+#define PIECE_ARENA_LIMIT ((size_t)1 << 20)     /* one tensor: a pickle of 300 bytes */
 
 bool
 shards_blame(const struct shards *shards, size_t index, struct error *err)
 {
 	const struct shard *shard = &shards->items[index];
 
-	if (shard->member != NULL)
-		error_in_member(err, shard->member);
+	if (shard->member != NULL || shard->piece != NULL)
+		error_in_member(err, shard->member != NULL ? shard->member : shard->piece);
 	return error_in_file(err, shards->inputs[shard->input]->name);
 }
 
@@ -155,6 +158,20 @@ add_zip(struct shards *shards, const char *path, struct byte_stream **stream,
 	return done;
 }
 
+/* Items one after the other, each a zip of its own, are taken apart by the index beside them. */
+static bool
+refuse_part(const char *path, struct error *err)
+{
+	char base[256];
+
+	text_base_name(base, sizeof base, path);
+	if (!text_has_suffix(base, ".distcp") && strcmp(base, ".metadata") != 0)
+		return true;
+	error_set(err, ERROR_UNSUPPORTED, "distckpt", "one file of a distributed checkpoint");
+	error_hint(err, "give the folder that holds .metadata and all *.distcp files");
+	return error_in_file(err, path);
+}
+
 static bool
 open_file(struct shards *shards, const char *path, const struct shards_options *options,
 	struct decision_log *log, struct error *err)
@@ -162,6 +179,8 @@ open_file(struct shards *shards, const char *path, const struct shards_options *
 	bool                done = false;
 	struct byte_stream *stream = NULL;
 
+	if (!refuse_part(path, err))
+		return false;
 	if ((shards->inputs = arena_take(&shards->arena, 1, sizeof *shards->inputs)) == NULL)
 		return error_no_memory(err, sizeof *shards->inputs);
 	shards->inputs[0] = input_file_open(path, options->spool_directory, err);
@@ -199,7 +218,7 @@ open_streams(struct shards *shards, struct error *err)
 		struct shard      *shard = &shards->items[index];
 		struct input_file *input = shards->inputs[shard->input];
 
-		if (shard->stream != NULL)
+		if (shard->stream != NULL || shard->piece != NULL)
 			continue;
 		shard->stream = byte_stream_open(input, 0, input->size, err);
 		if (shard->stream == NULL)
@@ -241,15 +260,62 @@ shards_open(const char *path, const struct shards_options *options, struct decis
 	if (!open_path(shards, path, options, log, err))
 		goto fail;
 	for (index = 0; index < shards->count; index++) {
-		if (!open_torch(shards, index, options, log, err)) {
+		if (shards->items[index].stream != NULL
+		    && !open_torch(shards, index, options, log, err)) {
 			shards_blame(shards, index, err);
 			goto fail;
 		}
 	}
+	if ((shards->distribution != NULL && !distributed_take_common(shards, log, err))
+	    || (shards->layer_prefixes != NULL && !deepspeed_classify(shards, log, err)))
+		goto fail;
 	return shards;
 fail:
 	shards_close(shards);
 	return NULL;
+}
+
+bool
+shards_may_repeat(const struct shards *shards, size_t input)
+{
+	return shards->distribution != NULL ? distributed_may_repeat(shards, input)
+	    : shards->layer_prefixes != NULL && deepspeed_may_repeat(shards, input);
+}
+
+const struct value *
+shards_root(const struct shards *shards)
+{
+	size_t layer_files = (size_t)shards->stage_count * shards->tensor_size;
+
+	if (shards->distribution != NULL)
+		return shards->distribution->common;
+	if (shards->layer_prefixes != NULL)
+		return shards->count > layer_files
+		    ? torch_file_root(shards->items[layer_files].torch) : NULL;
+	return torch_file_root(shards->items[0].torch);
+}
+
+struct torch_file *
+shards_open_piece(const struct shards *shards, size_t index, struct error *err)
+{
+	const struct shard *shard = &shards->items[index];
+	struct torch_file  *piece = NULL;
+	struct byte_stream *stream = byte_stream_open(shards->inputs[shard->input], shard->offset,
+		shard->length, err);
+
+	if (stream != NULL
+	    && (piece = torch_file_open(stream, PIECE_ARENA_LIMIT, err)) == NULL)
+		byte_stream_close(stream);
+	return piece;
+}
+
+void
+shards_close_piece(struct torch_file *piece)
+{
+	struct byte_stream *stream = piece != NULL ? torch_file_stream(piece) : NULL;
+
+	torch_file_close(piece);
+	byte_stream_close(stream);
 }
 
 void

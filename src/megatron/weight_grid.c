@@ -94,13 +94,13 @@ weight_grid_has_output(const struct weight_grid *grid)
 static size_t
 stage_shard(const struct weight_grid *grid, size_t stage, size_t tensor_rank)
 {
-	return stage % grid->shards->pipeline_size * grid->shards->tensor_size + tensor_rank;
+	return stage % grid->shards->stage_count * grid->shards->tensor_size + tensor_rank;
 }
 
 static size_t
 stage_chunk(const struct weight_grid *grid, size_t stage)
 {
-	return stage / grid->shards->pipeline_size;
+	return stage / grid->shards->stage_count;
 }
 
 static const struct weight_names *
@@ -180,7 +180,7 @@ count_stages(struct weight_grid *grid, const struct weight_grid_parts *parts,
 {
 	size_t stage, rank;
 
-	grid->stage_count = grid->shards->pipeline_size * parts->chunk_count;
+	grid->stage_count = grid->shards->stage_count * parts->chunk_count;
 	grid->first_layers = arena_take(arena, grid->stage_count + 1, sizeof *grid->first_layers);
 	if (grid->first_layers == NULL)
 		return error_no_memory(err, grid->stage_count * sizeof *grid->first_layers);
@@ -312,7 +312,7 @@ find_lacking(struct weight_grid *grid, bool may_lack_biases)
 	for (slot = 0; slot < ROLE_COUNT; slot++)
 		grid->lacks[slot] = may_lack_biases
 		    && dialect_is_linear_bias((enum model_role)slot);
-	for (rank = 0; rank < grid->shards->tensor_size; rank++) {
+	for (rank = 0; rank < grid->shapes.tensor_size; rank++) {
 		for (slot = 0; slot < grid->slot_count; slot++) {
 			weight_grid_role(grid->shapes.layers, slot, &role, &layer);
 			if (grid->cells[rank][slot].path != NULL)
@@ -555,7 +555,7 @@ check_copies(const struct weight_grid *grid, struct error *err)
 			twins += strcmp(grid->copies[other].cell.path, copy->cell.path) == 0
 			    && grid->shards->items[grid->copies[other].cell.shard].pipeline_rank
 			       == grid->shards->items[copy->cell.shard].pipeline_rank;
-		if (twins % grid->shards->tensor_size != 0) {
+		if (twins % grid->shapes.tensor_size != 0) {
 			error_set(err, ERROR_CORRUPT, "missingkey",
 				"not every tensor rank of the stage has it");
 			error_in_tensor(err, copy->cell.path);
@@ -566,27 +566,32 @@ check_copies(const struct weight_grid *grid, struct error *err)
 }
 
 bool
-weight_grid_build(struct weight_grid *grid, const struct shards *shards,
-	const struct weight_grid_parts *parts, struct arena *arena, struct error *err)
+weight_grid_finish(struct weight_grid *grid, const struct value *args, struct error *err)
 {
 	size_t rank;
 
+	find_lacking(grid, arguments_lack_biases(args));
+	for (rank = 0; rank < grid->shapes.tensor_size; rank++)
+		if (!check_complete(grid, rank, err))
+			return false;
+	grid->shapes.has_output = weight_grid_has_output(grid);
+	if (!find_sizes(grid, err) || !check_heads(grid, args, err))
+		return shards_blame(grid->shards, 0, err);
+	for (rank = 0; rank < grid->shapes.tensor_size; rank++)
+		if (!check_cells(grid, rank, err))
+			return false;
+	return check_copies(grid, err);
+}
+
+bool
+weight_grid_build(struct weight_grid *grid, const struct shards *shards,
+	const struct weight_grid_parts *parts, struct arena *arena, struct error *err)
+{
 	memset(grid, 0, sizeof *grid);
 	grid->shards = shards;
 	grid->shapes.tensor_size = shards->tensor_size;
 	grid->shapes.pipeline_size = shards->pipeline_size;
 	grid->shapes.dialect = parts->dialect;
-	if (!count_stages(grid, parts, arena, err) || !fill_grid(grid, parts, arena, err))
-		return false;
-	find_lacking(grid, arguments_lack_biases(parts->args));
-	for (rank = 0; rank < shards->tensor_size; rank++)
-		if (!check_complete(grid, rank, err))
-			return false;
-	grid->shapes.has_output = weight_grid_has_output(grid);
-	if (!find_sizes(grid, err) || !check_heads(grid, parts->args, err))
-		return shards_blame(shards, 0, err);
-	for (rank = 0; rank < shards->tensor_size; rank++)
-		if (!check_cells(grid, rank, err))
-			return false;
-	return check_copies(grid, err);
+	return count_stages(grid, parts, arena, err) && fill_grid(grid, parts, arena, err)
+	    && weight_grid_finish(grid, parts->args, err);
 }

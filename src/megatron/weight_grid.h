@@ -5,11 +5,23 @@
 #include "megatron/shards.h"
 #include "megatron/weight_names.h"
 
+/* A part of a cell's tensor that lies by itself. */
+struct weight_piece {
+	size_t             shard;
+	struct tensor_view view;
+	uint64_t           row, column; /* of its first element */
+};
+
 /* One tensor rank's piece of one parameter. */
 struct weight_cell {
 	const char        *path;        /* NULL: there is none */
 	size_t             shard;       /* that holds it */
 	struct tensor_view view;
+
+	/* Of a distributed checkpoint: all of the parameter, in pieces.  `view` then has its
+	 * shape and type, `shard` holds the first one. */
+	const struct weight_piece *pieces;      /* NULL: the shard holds it in one piece */
+	size_t                     piece_count;
 };
 
 /* The same piece once more, in another pipeline stage: a tied head, most of all. */
@@ -28,6 +40,8 @@ struct weight_copy {
  * the model follow from counting: chunk after chunk, in each from the first pipeline rank to
  * the last.  That holds for every way in which layers were ever dealt out: evenly, with other
  * numbers on the first and last stage, with a stage for the embedding alone, by a plan.
+ *
+ * A distributed checkpoint has one tensor rank here, and one stage: its tensors are whole.
  */
 struct weight_grid {
 	const struct shards     *shards;
@@ -64,6 +78,8 @@ void   weight_grid_role(uint64_t layers, size_t slot, enum model_role *role, uns
  */
 bool weight_grid_build(struct weight_grid *grid, const struct shards *shards,
 	const struct weight_grid_parts *parts, struct arena *arena, struct error *err);
+/* The second half of that: checks a grid whose cells are filled, and finds the sizes. */
+bool weight_grid_finish(struct weight_grid *grid, const struct value *args, struct error *err);
 /* Has the model an output layer's weight, be it tied or not? */
 bool weight_grid_has_output(const struct weight_grid *grid);
 /* The size of one dimension of the whole parameter. */

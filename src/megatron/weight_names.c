@@ -130,13 +130,14 @@ step(struct walk *walk, struct error *err)
 }
 
 bool
-weight_names_collect(const struct value *model, struct arena *arena,
+weight_names_collect(const struct value *model, const char *prefix, struct arena *arena,
 	struct weight_names *names, struct error *err)
 {
 	struct walk walk = { .arena = arena, .names = names };
 
 	memset(names, 0, sizeof *names);
-	if (!enter(&walk, model, 0, err))
+	text_format(walk.path, sizeof walk.path, "%s", prefix);
+	if (!enter(&walk, model, strlen(walk.path), err))
 		return false;
 	while (walk.depth > 0)
 		if (!step(&walk, err))
@@ -152,7 +153,8 @@ weight_names_dialect(const struct weight_names *names, size_t count)
 	enum model_role role;
 	unsigned        dialect, layer;
 
-	for (dialect = 0; dialect < DIALECT_COUNT; dialect++) {
+	/* DeepSpeed's is told by its files. */
+	for (dialect = 0; dialect < DIALECT_DEEPSPEED; dialect++) {
 		known = 0;
 		for (of = 0; of < count; of++)
 			for (index = 0; index < names[of].count; index++)
@@ -168,7 +170,7 @@ weight_names_dialect(const struct weight_names *names, size_t count)
 
 /* "a, b, c, ... (17 names)" */
 static bool
-refuse_names(const char *const *paths, size_t count, struct error *err)
+refuse_names(const char *const *paths, size_t count, const char *where, struct error *err)
 {
 	char   list[400] = "";
 	size_t index, used = 0;
@@ -178,38 +180,45 @@ refuse_names(const char *const *paths, size_t count, struct error *err)
 		text_format(list + used, sizeof list - used, "%s%s", index > 0 ? ", " : "",
 			paths[index]);
 	}
-	return error_set(err, ERROR_UNSUPPORTED, "extrakey", "%zu unknown name%s under 'model': %s%s",
-		count, count == 1 ? "" : "s", list, index < count ? ", ..." : "");
+	return error_set(err, ERROR_UNSUPPORTED, "extrakey", "%zu unknown name%s %s: %s%s", count,
+		count == 1 ? "" : "s", where, list, index < count ? ", ..." : "");
 }
 
 static bool
 refuse_stranger(const struct dialect_stranger *stranger, const char *const *paths, size_t count,
-	struct error *err)
+	const char *where, struct error *err)
 {
 	size_t index = 0;
 
 	while (index + 1 < count && strstr(paths[index], stranger->mark) == NULL)
 		index++;
-	return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2: unknown name %s under "
-		"'model'", stranger->what, paths[index]);
+	return error_set(err, ERROR_UNSUPPORTED, "arch", "%s, not a GPT-2: unknown name %s %s",
+		stranger->what, paths[index], where);
+}
+
+bool
+weight_names_refuse(const char *const *paths, size_t count, const char *where,
+	struct error *err)
+{
+	const struct dialect_stranger *stranger = dialect_stranger(paths, count);
+
+	return stranger != NULL ? refuse_stranger(stranger, paths, count, where, err)
+	    : refuse_names(paths, count, where, err);
 }
 
 static bool
 refuse_unknown(const struct weight_names *names, size_t unknown, struct arena *arena,
 	struct error *err)
 {
-	const char                   **paths = arena_take(arena, unknown, sizeof *paths);
-	const struct dialect_stranger *stranger;
-	size_t                         index, count = 0;
+	const char **paths = arena_take(arena, unknown, sizeof *paths);
+	size_t       index, count = 0;
 
 	if (paths == NULL)
 		return error_no_memory(err, unknown * sizeof *paths);
 	for (index = 0; index < names->count; index++)
 		if (!names->items[index].is_known)
 			paths[count++] = names->items[index].path;
-	if ((stranger = dialect_stranger(paths, count)) != NULL)
-		return refuse_stranger(stranger, paths, count, err);
-	return refuse_names(paths, count, err);
+	return weight_names_refuse(paths, count, "under 'model'", err);
 }
 
 bool

@@ -21,15 +21,21 @@ struct weight_names {
 };
 
 /*
- * All leaves under `model`, in the order of the file; "_extra_state" entries and heads
+ * All leaves under `model`, in the order of the file, their paths behind `prefix` where it is
+ * not empty; "_extra_state" entries and heads
  * for multi-token prediction are left out.
  * Nothing is looked into but dicts.  ERROR_UNSAFE "hash": a dict has a key twice.
  */
-bool weight_names_collect(const struct value *model, struct arena *arena,
+bool weight_names_collect(const struct value *model, const char *prefix, struct arena *arena,
 	struct weight_names *names, struct error *err);
 
 /* The dialect that knows the most of the names of all shards and chunks. */
 enum dialect weight_names_dialect(const struct weight_names *names, size_t count);
+
+/* Refuses unknown names: what they show the model to be ("arch"), else "extrakey" with the
+ * names.  `where` is "under 'model'" or another place that holds them. */
+bool weight_names_refuse(const char *const *paths, size_t count, const char *where,
+	struct error *err);
 
 /* Gives each its role.  Unknown names are ERROR_UNSUPPORTED: what they show the model to be
  * ("arch"), else "extrakey" with the names; so is a known name of no tensor. */

@@ -22,6 +22,7 @@ struct shard_run {
 	uint64_t            begin, end;         /* in its input, as it is stored */
 	struct inflater    *inflater;           /* NULL: it is not deflated */
 	struct torch_pass  *pass;
+	struct torch_file  *piece;              /* open while its bytes go by */
 	struct scatter     *scatter;
 	uint32_t            crc;
 	uint64_t            bytes;              /* of the stream that went by */
@@ -55,8 +56,9 @@ error_in_shard(const struct input_run *run, const struct shard_run *item, struct
 {
 	if (err->kind == ERROR_CORRUPT && err->hint[0] == '\0')
 		error_hint(err, "the file is damaged: get it again, and compare its checksum");
-	if (item->shard->member != NULL)
-		error_in_member(err, item->shard->member);
+	if (item->shard->member != NULL || item->shard->piece != NULL)
+		error_in_member(err, item->shard->member != NULL ? item->shard->member
+			: item->shard->piece);
 	return error_in_file(err, run->shards->inputs[run->input]->name);
 }
 
@@ -89,6 +91,15 @@ end_shard(struct shard_run *item, struct error *err)
 			"CRC-32 mismatch (stored %08x, computed %08x)", item->shard->member_crc,
 			item->crc);
 	return torch_pass_finish(item->pass, err);
+}
+
+static void
+close_piece(struct shard_run *item)
+{
+	torch_pass_close(item->pass);
+	shards_close_piece(item->piece);
+	item->pass = NULL;
+	item->piece = NULL;
 }
 
 /* A conveyor_consumer: inflated bytes of the shard that the slab names. */
@@ -151,6 +162,28 @@ inflate_piece(struct input_run *run, struct shard_run *item, const unsigned char
 	return true;
 }
 
+/* Bytes of a shard that is not deflated.  A piece of a distributed checkpoint is only open
+ * from its first byte to its last. */
+static bool
+take_stored(struct input_run *run, struct shard_run *item, const unsigned char *bytes,
+	size_t count, struct error *err)
+{
+	bool is_piece = item->shard->torch == NULL;
+
+	if (is_piece && item->piece == NULL
+	    && ((item->piece = shards_open_piece(run->shards, item->index, err)) == NULL
+	    || (item->pass = torch_pass_open(item->piece, take_storage, item, err)) == NULL))
+		return false;
+	if (!take_bytes(item, bytes, count, err))
+		return false;
+	if (!is_piece || item->bytes < item->end - item->begin)
+		return true;
+	if (!end_shard(item, err))
+		return false;
+	close_piece(item);
+	return true;
+}
+
 /* A conveyor_consumer: a piece of the file as it is. */
 static bool
 take_raw(void *context, struct slab *slab, struct error *err)
@@ -168,7 +201,7 @@ take_raw(void *context, struct slab *slab, struct error *err)
 			if (!inflate_piece(run, item, bytes, to - from, err)
 			    || (to == item->end && !inflater_finish(item->inflater, err)))
 				return error_in_shard(run, item, err);
-		} else if (!take_bytes(item, bytes, to - from, err)) {
+		} else if (!take_stored(run, item, bytes, to - from, err)) {
 			return error_in_shard(run, item, err);
 		}
 		if (item->end > end)
@@ -208,9 +241,10 @@ open_shard_run(struct execution *execution, size_t index, struct shard_run *item
 
 	*item = (struct shard_run){ .shard = shard, .index = index,
 		.scatter = execution->scatter };
-	item->begin = byte_stream_file_offset(stream);
-	item->end = item->begin + byte_stream_stored_length(stream);
-	if (byte_stream_is_deflated(stream)) {
+	item->begin = stream != NULL ? byte_stream_file_offset(stream) : shard->offset;
+	item->end = item->begin + (stream != NULL ? byte_stream_stored_length(stream)
+		: shard->length);
+	if (stream != NULL && byte_stream_is_deflated(stream)) {
 		item->inflater = inflater_open(byte_stream_length(stream), err);
 		if (item->inflater == NULL)
 			return false;
@@ -226,6 +260,8 @@ open_passes(struct input_run *run, struct error *err)
 	for (size_t i = 0; i < run->count; i++) {
 		struct shard_run *item = &run->items[i];
 
+		if (item->shard->torch == NULL)
+			continue;
 		item->pass = torch_pass_open(item->shard->torch, take_storage, item, err);
 		if (item->pass == NULL)
 			return error_in_shard(run, item, err);
@@ -244,8 +280,10 @@ open_input_run(struct execution *execution, size_t input, struct input_run *run,
 	run->read_pool = execution->read_pool;
 	run->inflate_pool = execution->inflate_pool;
 	run->items = calloc(shards->count, sizeof *run->items);
-	run->digest = digest_open(DIGEST_SHA256);
-	if (run->items == NULL || run->digest == NULL)
+	/* A comparison vouches for no input: only a conversion names its digest. */
+	if (execution->files != NULL)
+		run->digest = digest_open(DIGEST_SHA256);
+	if (run->items == NULL || (execution->files != NULL && run->digest == NULL))
 		return error_no_memory(err, shards->count * sizeof *run->items);
 	for (size_t i = 0; i < shards->count; i++) {
 		if (shards->items[i].input != input)
@@ -255,7 +293,8 @@ open_input_run(struct execution *execution, size_t input, struct input_run *run,
 		deflated = deflated || run->items[run->count - 1].inflater != NULL;
 	}
 	return open_passes(run, err)
-		&& (run->to_digest = conveyor_open(beside, take_for_digest, run, err)) != NULL
+		&& (run->to_digest = conveyor_open(beside && run->digest != NULL,
+			take_for_digest, run, err)) != NULL
 		&& (run->to_members = conveyor_open(beside, take_raw, run, err)) != NULL
 		&& (run->to_records = conveyor_open(beside && deflated, take_inflated, run, err))
 			!= NULL;
@@ -268,7 +307,7 @@ close_input_run(struct input_run *run)
 	conveyor_close(run->to_members);
 	conveyor_close(run->to_records);
 	for (size_t i = 0; i < run->count; i++) {
-		torch_pass_close(run->items[i].pass);
+		close_piece(&run->items[i]);
 		inflater_close(run->items[i].inflater);
 	}
 	free(run->items);
@@ -303,10 +342,12 @@ read_slabs(struct execution *execution, struct input_run *run, struct error *err
 			return error_in_file(err, file->name);
 		}
 		execution->read_bytes += slab->length;
-		slab_share(slab);
-		if (!conveyor_push(run->to_digest, slab, err)) {
-			slab_release(slab);
-			return false;
+		if (run->digest != NULL) {
+			slab_share(slab);
+			if (!conveyor_push(run->to_digest, slab, err)) {
+				slab_release(slab);
+				return false;
+			}
 		}
 		if (!conveyor_push(run->to_members, slab, err))
 			return false;
@@ -348,9 +389,10 @@ run_input(struct execution *execution, size_t input, struct error *err)
 		}
 	}
 	for (size_t i = 0; i < run.count && done; i++)
-		done = end_shard(&run.items[i], err) || error_in_shard(&run, &run.items[i], err);
+		done = run.items[i].shard->torch == NULL || end_shard(&run.items[i], err)
+			|| error_in_shard(&run, &run.items[i], err);
 	done = done && (input_file_unchanged(file, err) || error_in_file(err, file->name));
-	if (done)
+	if (done && run.digest != NULL)
 		digest_hex(run.digest, execution->result->input_sha256[input]);
 	close_input_run(&run);
 	return done;

@@ -43,7 +43,7 @@ struct execute_result {
 bool execute_plan(const struct shards *shards, const struct plan *plan, const int *fds,
 	const struct execute_options *options, struct execute_result *result, struct error *err);
 /* Runs a plan for comparison: the elements go to `target`, nothing is written or read back.
- * Of the result only input_sha256, drifts and overflows are made. */
+ * Inputs are not hashed.  Of the result only drifts and overflows are made. */
 bool execute_comparison(const struct shards *shards, const struct plan *plan,
 	const struct scatter_target *target, const struct execute_options *options,
 	struct execute_result *result, struct error *err);

@@ -61,46 +61,56 @@ add_dim(struct strided_copy *box, uint64_t extent, uint64_t source, uint64_t tar
 	box->target_stride[box->dims++] = target;
 }
 
-/*
- * Where row 0 and column 0 of slice `rank` go, and how far apart rows and columns are, in
- * the tensor [rows, columns] or, transposed, [columns, rows].
- */
+/* How far apart rows and columns are in the tensor [rows, columns] or, transposed,
+ * [columns, rows]. */
 struct placement {
-	uint64_t offset, row, column;
+	uint64_t row, column;
 };
 
 static struct placement
-place_slice(const struct model_parameter *whole, const struct tensor_view *view, size_t rank,
-	bool transposed)
+place_rows(const struct model_parameter *whole, bool transposed)
 {
-	enum model_join  join = dialect_roles[whole->role].join;
-	uint64_t         rows = whole->shape[0], columns = whole->rank > 1 ? whole->shape[1] : 1;
-	struct placement at;
+	uint64_t rows = whole->shape[0], columns = whole->rank > 1 ? whole->shape[1] : 1;
 
-	at.row = transposed ? 1 : columns;
-	at.column = transposed ? rows : 1;
-	at.offset = join == JOIN_ROWS ? rank * view->shape[0] * at.row
-		: join == JOIN_COLUMNS ? rank * view->shape[1] * at.column : 0;
-	return at;
+	return (struct placement){ .row = transposed ? 1 : columns,
+		.column = transposed ? rows : 1 };
 }
 
 /*
- * The rows of a rank's fused QKV, taken apart into part (q, k, v), head and dim.  In the
- * target they are q of all heads, k of all heads, v of all heads.
+ * The rows of a slice of the fused QKV, taken apart into part (q, k, v), head and dim.  In
+ * the target they are q of all heads, k of all heads, v of all heads.
  */
 static void
-add_qkv_rows(struct strided_copy *box, const struct model *model, const struct tensor_view *view,
-	size_t rank, enum qkv_layout layout, const struct placement *at)
+add_qkv_rows(struct strided_copy *box, const struct model *model,
+	const struct model_slice *slice, enum qkv_layout layout, const struct placement *at)
 {
-	uint64_t           heads = view->shape[0] / 3 * model->arguments.heads
-		/ model->arguments.hidden;
-	uint64_t           head_size = model->arguments.hidden / model->arguments.heads;
-	struct qkv_strides rows = qkv_strides(layout, heads, head_size);
+	uint64_t           hidden = model->arguments.hidden, stride = slice->view.stride[0];
+	uint64_t           head_size = hidden / model->arguments.heads, of_head = 3 * head_size;
+	uint64_t           rows = slice->view.shape[0], inside = slice->row % of_head;
+	uint64_t           parts = 3, heads = rows / of_head, dims = head_size;
+	struct qkv_strides from;
 
-	add_dim(box, 3, rows.part * view->stride[0], model->arguments.hidden * at->row);
-	add_dim(box, heads, rows.head * view->stride[0], head_size * at->row);
-	add_dim(box, head_size, rows.dim * view->stride[0], at->row);
-	box->target_offset += rank * heads * head_size * at->row;
+	if (inside != 0 || rows % of_head != 0) {       /* of one head: only layout 2 has these */
+		layout = QKV_LAYOUT_2;
+		heads = 1;
+		parts = rows < head_size ? 1 : rows / head_size;
+		dims = rows < head_size ? rows : head_size;
+	}
+	from = qkv_strides(layout, heads, head_size);
+	add_dim(box, parts, from.part * stride, hidden * at->row);
+	add_dim(box, heads, from.head * stride, head_size * at->row);
+	add_dim(box, dims, from.dim * stride, at->row);
+	box->target_offset += (inside / head_size * hidden + slice->row / of_head * head_size
+		+ inside % head_size) * at->row;
+}
+
+/* The last slice in the place of the first, and so on. */
+static void
+reverse(struct model_slice *slice, const struct model_parameter *whole)
+{
+	slice->row = whole->shape[0] - slice->row - slice->view.shape[0];
+	if (whole->rank > 1)
+		slice->column = whole->shape[1] - slice->column - slice->view.shape[1];
 }
 
 static enum qkv_layout
@@ -116,29 +126,33 @@ layout_of(const struct model *model, enum placement_mistake mistake)
 
 bool
 placement_box(const struct model *model, const struct model_parameter *whole,
-	const struct gpt2_tensor *target, const struct tensor_view *view, size_t rank,
+	const struct gpt2_tensor *target, const struct model_slice *slice,
 	enum placement_mistake mistake, struct strided_copy *box)
 {
-	enum change      change = part_rules[target->part].change;
-	size_t           place = mistake == MISTAKE_RANKS_REVERSED
-		? whole->slice_count - 1 - rank : rank;
-	bool             transposed = change == TRANSPOSE && mistake != MISTAKE_NOT_TRANSPOSED;
-	struct placement at = place_slice(whole, view, place, transposed);
-	uint64_t         rows = view->rank > 0 ? view->shape[0] : 1;
+	enum change        change = part_rules[target->part].change;
+	struct model_slice placed = *slice;
+	struct placement   at = place_rows(whole,
+		change == TRANSPOSE && mistake != MISTAKE_NOT_TRANSPOSED);
+	uint64_t           rows = placed.view.rank > 0 ? placed.view.shape[0] : 1;
 
-	*box = (struct strided_copy){ .source_offset = view->offset, .target_offset = at.offset };
+	if (mistake == MISTAKE_RANKS_REVERSED)
+		reverse(&placed, whole);
+	*box = (struct strided_copy){ .source_offset = placed.view.offset,
+		.target_offset = placed.column * at.column };
 	if (change == TRIM_ROWS) {
-		uint64_t before = place * rows, wanted = target->shape[0];
+		uint64_t wanted = target->shape[0];
 
-		if (before >= wanted)
+		if (placed.row >= wanted)
 			return false;
-		rows = rows < wanted - before ? rows : wanted - before;
+		rows = rows < wanted - placed.row ? rows : wanted - placed.row;
 	}
-	if (dialect_roles[whole->role].join == JOIN_QKV)
-		add_qkv_rows(box, model, view, place, layout_of(model, mistake), &at);
-	else
-		add_dim(box, rows, view->stride[0], at.row);
-	if (view->rank > 1)
-		add_dim(box, view->shape[1], view->stride[1], at.column);
+	if (dialect_roles[whole->role].join == JOIN_QKV && mistake != MISTAKE_QKV_AS_STORED) {
+		add_qkv_rows(box, model, &placed, layout_of(model, mistake), &at);
+	} else {
+		add_dim(box, rows, placed.view.stride[0], at.row);
+		box->target_offset += placed.row * at.row;
+	}
+	if (placed.view.rank > 1)
+		add_dim(box, placed.view.shape[1], placed.view.stride[1], at.column);
 	return true;
 }

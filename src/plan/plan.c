@@ -58,7 +58,7 @@ add_pieces(struct builder *builder, size_t tensor, const struct model_parameter 
 
 	builder->plan->piece_count += whole->slice_count;
 	for (size_t i = 0; i < whole->slice_count; i++) {
-		if (!placement_box(builder->model, whole, &target->tensor, &whole->slices[i].view, i,
+		if (!placement_box(builder->model, whole, &target->tensor, &whole->slices[i],
 			target->mistake, &box))
 			continue;
 		if (!add_copy(builder, tensor, COPY_WRITE, piece + i, &whole->slices[i], &box, err))
@@ -68,8 +68,8 @@ add_pieces(struct builder *builder, size_t tensor, const struct model_parameter 
 	for (size_t i = 0; i < whole->replica_count; i++) {
 		const struct model_replica *replica = &whole->replicas[i];
 
-		if (placement_box(builder->model, whole, &target->tensor, &replica->piece.view,
-			replica->slice, target->mistake, &box)
+		if (placement_box(builder->model, whole, &target->tensor, &replica->piece,
+			target->mistake, &box)
 		    && !add_copy(builder, tensor, COPY_COMPARE, piece + replica->slice,
 			&replica->piece, &box, err))
 			return false;
@@ -251,11 +251,10 @@ check_all_used(const struct builder *builder, struct error *err)
 			continue;
 		for (size_t s = 0; s < parameter->slice_count; s++)
 			padding_slices += !placement_box(model, parameter, &words,
-				&parameter->slices[s].view, s, MISTAKE_NONE, &box);
+				&parameter->slices[s], MISTAKE_NONE, &box);
 		for (size_t r = 0; r < parameter->replica_count; r++)
 			padding_slices += !placement_box(model, parameter, &words,
-				&parameter->replicas[r].piece.view, parameter->replicas[r].slice,
-				MISTAKE_NONE, &box);
+				&parameter->replicas[r].piece, MISTAKE_NONE, &box);
 	}
 	if (plan->slice_count + plan->replica_count + padding_slices != slices)
 		return error_set(err, ERROR_INTERNAL, "plan", "%zu of %zu slices are used",

@@ -6,6 +6,7 @@
  *                               them back for a SHA-256 and syncs the file
  *     floor inflate ZIP         zlib alone over the largest member; the bytes are dropped
  *     floor sha256 FILE         read and SHA-256
+ *     floor both FILE FILE      the same of two files at once, a thread for each
  *     floor fsync BYTES DIR     the sync alone of so many bytes, new in the page cache
  *
  * Prints seconds.
@@ -166,6 +167,30 @@ floor_sha256(char **arguments)
 	return seconds_now() - start;
 }
 
+static void *
+hash_beside(void *path)
+{
+	uint64_t size;
+	int      file = open_input(path, &size);
+
+	hash_file(file, path);
+	close(file);
+	return NULL;
+}
+
+static double
+floor_both(char **arguments)
+{
+	double    start = seconds_now();
+	pthread_t beside;
+
+	if ((errno = pthread_create(&beside, NULL, hash_beside, arguments[1])) != 0)
+		err(1, "thread");
+	hash_beside(arguments[0]);
+	pthread_join(beside, NULL);
+	return seconds_now() - start;
+}
+
 static double
 floor_fsync(char **arguments)
 {
@@ -256,6 +281,7 @@ static const struct mode {
 	{ "convert", 2, floor_convert },
 	{ "inflate", 1, floor_inflate },
 	{ "sha256",  1, floor_sha256 },
+	{ "both",    2, floor_both },
 	{ "fsync",   2, floor_fsync },
 };
 
@@ -267,5 +293,6 @@ main(int argc, char **argv)
 			printf("%.3f\n", modes[i].run(argv + 2));
 			return 0;
 		}
-	errx(2, "usage: floor convert INPUT DIR | inflate ZIP | sha256 FILE | fsync BYTES DIR");
+	errx(2, "usage: floor convert INPUT DIR | inflate ZIP | sha256 FILE | both FILE FILE | "
+		"fsync BYTES DIR");
 }

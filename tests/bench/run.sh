@@ -23,6 +23,7 @@ stored=$bench/ngc-stored.zip
 deflated=$bench/ngc-deflated.zip
 twice=$bench/twice
 out=$bench/out
+checked=$bench/checked          # what verify --source is measured on
 table=$bench/rounds.tsv         # round, case, what, then the fields that measure writes
 
 # The state each run starts from: no old output, nothing left to write.
@@ -88,6 +89,11 @@ one_round() {
 	timed "$1" deflated cp        cp "$deflated" "$out"
 	timed "$1" deflated sha256sum sha256sum "$deflated"
 	timed "$1" deflated inspect   "$tool" inspect "$deflated"
+
+	timed "$1" checked verify     "$tool" verify "$checked" --source "$folder" -q
+	timed_floor "$1" checked both "$bench/floor" both "$checkpoint" \
+		"$checked/model.safetensors"
+	timed "$1" checked directory  "$tool" verify "$checked" -q
 }
 
 # Twice the layers: memory must not grow.  The shape is no known model, so the number of
@@ -103,7 +109,7 @@ cpu_model() {
 }
 
 clean_up() {
-	rm -rf "$out" "$twice"
+	rm -rf "$out" "$twice" "$checked"
 }
 
 # A virtual machine whose kernel hands free memory back to the host pays for it when it is
@@ -128,6 +134,9 @@ trap 'exit 143' TERM
 "$bench/make_zip" store "$folder" "$stored"
 packed=$("$bench/make_zip" deflate "$folder" "$deflated")
 echo "$packed"
+
+rm -rf "$checked"
+"$tool" convert "$folder" -o "$checked" -q
 
 : > "$table"
 round=0

@@ -8,10 +8,14 @@ BEGIN {
 	title["stored"] = "stored zip"
 	title["deflated"] = "deflated zip"
 	title["twice"] = "folder, twice the layers"
-	# What the conversion of each case is compared with: the sum of these.
+	title["checked"] = "directory and folder"
+	# The run of each case that is measured, and the runs whose sum it is compared with.
+	ours["folder"] = ours["stored"] = ours["deflated"] = "convert"
+	ours["checked"] = "verify"
+	floors["checked"] = "both"
 	floors["folder"] = floors["stored"] = "floor"
 	floors["deflated"] = "inflate sha256 fsync"
-	cases = split("folder stored deflated", case_names, " ")
+	cases = split("folder stored deflated checked", case_names, " ")
 }
 
 $1 == "0" { next }
@@ -43,14 +47,14 @@ function median(values, row, count,    i, j, sorted, held) {
 	return (sorted[count / 2] + sorted[count / 2 + 1]) / 2
 }
 
-# ratios[name, round]: the conversion against its floor in the same round
+# ratios[name, round]: our run against its floor in the same round
 function pair(name,    parts, part, count, n, sum) {
 	count = split(floors[name], parts, " ")
-	for (n = 1; n <= runs[name, "convert"]; n++) {
+	for (n = 1; n <= runs[name, ours[name]]; n++) {
 		sum = 0
 		for (part = 1; part <= count; part++)
 			sum += wall[name SUBSEP parts[part], n]
-		ratios[name, n] = wall[name SUBSEP "convert", n] / sum
+		ratios[name, n] = wall[name SUBSEP ours[name], n] / sum
 	}
 }
 
@@ -85,15 +89,15 @@ function write_markdown(    i, part, row, name, compared) {
 			shown(median(cpu_time, row, runs[row]), "%.3f"),
 			shown(mebibytes(median(peak, row, runs[row])), "%.1f") > markdown
 	}
-	print "\n| input | convert / | ratio | first byte s |" > markdown
-	print "|---|---|---:|---:|" > markdown
+	print "\n| input | run | against | ratio | first byte s |" > markdown
+	print "|---|---|---|---:|---:|" > markdown
 	for (i = 1; i <= cases; i++) {
 		name = case_names[i]
 		compared = floors[name]
 		gsub(/ /, " + ", compared)
-		printf "| %s | %s | %.2f | %s |\n", title[name], compared,
-			median(ratios, name, runs[name, "convert"]),
-			shown(first_byte[name], "%.3f") > markdown
+		printf "| %s | %s | %s | %.2f | %s |\n", title[name], ours[name], compared,
+			median(ratios, name, runs[name, ours[name]]),
+			shown(name in first_byte ? first_byte[name] : "-", "%.3f") > markdown
 	}
 }
 
@@ -116,11 +120,11 @@ function write_json(    i, n, part, row, name) {
 	print " ],\n \"ratios\": [" > json
 	for (i = 1; i <= cases; i++) {
 		name = case_names[i]
-		printf "  {\"input\": \"%s\", \"to\": \"%s\", \"median\": %.3f, \"first_byte_s\": %s, ",
-			name, floors[name], median(ratios, name, runs[name, "convert"]),
-			json_number(first_byte[name], "%.4f") > json
+		printf "  {\"input\": \"%s\", \"run\": \"%s\", \"to\": \"%s\", \"median\": %.3f, \"first_byte_s\": %s, ",
+			name, ours[name], floors[name], median(ratios, name, runs[name, ours[name]]),
+			json_number(name in first_byte ? first_byte[name] : "-", "%.4f") > json
 		printf "\"each\": [" > json
-		for (n = 1; n <= runs[name, "convert"]; n++)
+		for (n = 1; n <= runs[name, ours[name]]; n++)
 			printf "%s%.3f", (n > 1 ? ", " : ""), ratios[name, n] > json
 		printf "]}%s\n", (i < cases ? "," : "") > json
 	}

@@ -148,7 +148,8 @@ check_bad() {
 	fi
 }
 
-for expected in fixtures/*.expected.json fixtures/ngc/*.expected.json fixtures/eras/*.expected.json; do
+for expected in fixtures/*.expected.json fixtures/ngc/*.expected.json fixtures/eras/*.expected.json \
+    fixtures/dist/*.expected.json fixtures/deepspeed/*.expected.json; do
 	fixture=${expected%.expected.json}
 	source=$("$digests" get "$expected" source)
 	source=${source:+${fixture%/*}/$source}

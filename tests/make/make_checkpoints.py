@@ -678,11 +678,11 @@ def bad_shards(table):
     table.bad("bad-tracker-text", 4, files, TRUE_SIZE, "the tracker holds no number",
               "tracker")
 
-    table.bad("unsupported-distributed", 4, OrderedDict([
+    table.bad("bad-distributed", 3, OrderedDict([
         (TRACKER, b"1000"), ("iter_0001000/.metadata", b"\x80\x04N."),
         ("iter_0001000/__0_0.distcp", b"\0" * 16),
         ("iter_0001000/metadata.json", b'{"sharded_backend": "torch_dist"}')]), TRUE_SIZE,
-        "a distributed checkpoint", "distckpt")
+        "a distributed checkpoint whose index is no index", "dcpmeta")
 
 
 # ---- writing ------------------------------------------------------------------------------

@@ -37,12 +37,12 @@ make_parameter(enum model_role role)
 	made.replicas = calloc(RANKS, sizeof *made.replicas);
 	for (size_t rank = 0; rank < RANKS; rank++) {
 		struct model_slice slice = { rank, { .storage = role, .dtype = DTYPE_FLOAT32,
-			.rank = made.rank, .shape = { made.shape[0], made.shape[1] } }, "" };
+			.rank = made.rank, .shape = { made.shape[0], made.shape[1] } }, "", 0, 0 };
 
 		if (join == JOIN_ROWS || join == JOIN_QKV)
-			slice.view.shape[0] /= RANKS;
+			slice.row = rank * (slice.view.shape[0] /= RANKS);
 		if (join == JOIN_COLUMNS)
-			slice.view.shape[1] /= RANKS;
+			slice.column = rank * (slice.view.shape[1] /= RANKS);
 		slice.view.stride[0] = made.rank > 1 ? slice.view.shape[1] : 1;
 		slice.view.stride[1] = 1;
 		if (rank < made.slice_count)

@@ -3,7 +3,7 @@
 #include "check.h"
 
 /* The NGC 345M model: names and shapes from the table of the format notes. */
-static const struct gpt2_sizes ngc = { 24, 1024, 4096, 1024, 50257, false };
+static const struct gpt2_sizes ngc = { 24, 1024, 4096, 1024, 50257, false, false };
 
 static const struct row {
 	size_t      index;
@@ -87,7 +87,7 @@ test_find(void)
 static void
 test_head(void)
 {
-	const struct gpt2_sizes untied = { 24, 1024, 4096, 1024, 50257, true };
+	const struct gpt2_sizes untied = { 24, 1024, 4096, 1024, 50257, true, false };
 	struct gpt2_tensor      tensor;
 	size_t                  index = 999;
 
@@ -99,11 +99,40 @@ test_head(void)
 	CHECK(!gpt2_names_find(&untied, "transformer.lm_head.weight", &index), "prefix");
 }
 
+/* The constants that versions before 5 saved, in the order of the model of 4.18: behind ln_1,
+ * before c_attn. */
+static void
+test_masks(void)
+{
+	const struct gpt2_sizes masked = { 24, 1024, 4096, 1024, 50257, true, true };
+	struct gpt2_tensor      tensor;
+	size_t                  index;
+
+	CHECK(gpt2_names_count(&masked) == 4 + 14 * 24 + 1, "count");
+	gpt2_names_tensor(&masked, 2 + 14 + 2, &tensor);
+	CHECK_TEXT(tensor.name, "transformer.h.1.attn.bias", "mask");
+	CHECK(tensor.rank == 4 && tensor.shape[0] == 1 && tensor.shape[1] == 1
+		&& tensor.shape[2] == 1024 && tensor.shape[3] == 1024, "shape of the mask");
+	gpt2_names_tensor(&masked, 2 + 14 + 3, &tensor);
+	CHECK_TEXT(tensor.name, "transformer.h.1.attn.masked_bias", "constant");
+	CHECK(tensor.rank == 0 && gpt2_names_elements(&tensor) == 1, "a scalar");
+	gpt2_names_tensor(&masked, 2 + 14 + 4, &tensor);
+	CHECK_TEXT(tensor.name, "transformer.h.1.attn.c_attn.weight", "what follows");
+	for (size_t i = 0; i < gpt2_names_count(&masked); i++) {
+		gpt2_names_tensor(&masked, i, &tensor);
+		CHECK(gpt2_names_find(&masked, tensor.name, &index) && index == i, "%s",
+			tensor.name);
+	}
+	CHECK(!gpt2_names_find(&ngc, "transformer.h.1.attn.bias", &index)
+		&& !gpt2_names_find(&ngc, "transformer.h.1.attn.masked_bias", &index), "no masks");
+}
+
 int
 main(void)
 {
 	test_table();
 	test_head();
 	test_find();
+	test_masks();
 	return check_end("gpt2_names");
 }

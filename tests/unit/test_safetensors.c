@@ -55,7 +55,7 @@ test_ngc(void)
 		{ DTYPE_BFLOAT16, 709676664 },
 		{ DTYPE_FLOAT32, 1419322880 },
 	};
-	const struct gpt2_sizes   ngc = { 24, 1024, 4096, 1024, 50257, false };
+	const struct gpt2_sizes   ngc = { 24, 1024, 4096, 1024, 50257, false, false };
 	struct safetensors_tensor tensors[292];
 	char                      names[292][GPT2_NAME_SIZE], hex[DIGEST_HEX_SIZE];
 
@@ -102,7 +102,7 @@ check_header(const char *name, struct safetensors_tensor *tensors, size_t count)
 static void
 test_same_bytes_as_library(void)
 {
-	const struct gpt2_sizes   small = { 12, 2, 8, 4, 5, false };
+	const struct gpt2_sizes   small = { 12, 2, 8, 4, 5, false, false };
 	struct safetensors_tensor tensors[148];
 	char                      names[148][GPT2_NAME_SIZE];
 	struct safetensors_tensor odd[] = {
