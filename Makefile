@@ -4,7 +4,7 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check tests matrix interop asan bench install uninstall clean
+.PHONY: all help packages demo check check-ngc tests matrix interop asan bench install uninstall clean
 
 all:
 
@@ -98,6 +98,10 @@ interop:
 	@$(MAKE) --no-print-directory -s all $(BENCH)
 	@$${PYTHON:-/usr/bin/python3} tests/interop/run.py $(BUILD) $(ONLY)
 
+# The same for NVIDIA's file: NGC=FILE.  Without it, for a stand-in of its size.
+check-ngc:
+	@NGC="$(NGC)" $(MAKE) --no-print-directory -s interop ONLY=ngc
+
 asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -128,6 +132,7 @@ help:
 	@echo "make tests       all tests, nothing installed"
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
 	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
+	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
 	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"

@@ -28,6 +28,7 @@ SUITES = [
     ("reference", ["transformers-4.18", "transformers-4.30", "transformers-4.47-torch-1.13"]),
     ("eras", ["transformers-5.23"]),
     ("megatron_core", ["megatron-core-0.12", "megatron-core-0.16"]),
+    ("ngc", ["transformers-5.23"]),
     ("torch_files", ["torch-1.13", "torch-2.13"]),
     ("hub", ["tools"]),
 ]
