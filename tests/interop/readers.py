@@ -170,9 +170,19 @@ def check_tokenizer(cell, name, folder, options):
               (50256,) * 3, "%s: special tokens" % name)
     cell.same(tokenizer.model_max_length, 1024, "%s: model_max_length" % name)
     transformers.utils.logging.set_verbosity_error()    # longer than the model's positions
+    saved = None
+    if name == "hf4.18" and options.get("use_fast") is False:
+        # Its own form has no flags on the special tokens: then it drops the space beside them.
+        AutoTokenizer.from_pretrained(folder, **options).save_pretrained(folder + "-again")
+        saved = transformers.GPT2Tokenizer.from_pretrained(folder + "-again")
     for text in gpt2_tokenizer.difficult_texts():
         expected = ours.encode(text)
         found = tokenizer(text)["input_ids"]
+        if saved and gpt2_tokenizer.END + " " in text:
+            cell.same(found, saved(text)["input_ids"], "%s: %r, saved by it" % (name, text))
+            cell.explain("in the form that 4.18 saved, which `--profile hf4.18` has, the slow class "
+                         "drops the space beside <|endoftext|>")
+            continue
         cell.check(found == expected, "%s: %r...: found %s, expected %s", name, text[:20],
                    found[:12], expected[:12])
         back = tokenizer.decode(found, clean_up_tokenization_spaces=False)
