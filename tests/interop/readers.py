@@ -178,7 +178,7 @@ def check_tokenizer(cell, name, folder, options):
     for text in gpt2_tokenizer.difficult_texts():
         expected = ours.encode(text)
         found = tokenizer(text)["input_ids"]
-        if saved and gpt2_tokenizer.END + " " in text:
+        if saved and found != expected and gpt2_tokenizer.END + " " in text:
             cell.same(found, saved(text)["input_ids"], "%s: %r, saved by it" % (name, text))
             cell.explain("in the form that 4.18 saved, which `--profile hf4.18` has, the slow class "
                          "drops the space beside <|endoftext|>")

@@ -33,6 +33,7 @@ SUITES = [
     ("text_survives", ["transformers-5.23"]),
     ("torch_files", ["torch-1.13", "torch-2.13"]),
     ("hub", ["tools"]),
+    ("signing", ["tools"]),
 ]
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 

@@ -71,8 +71,8 @@ def good(cell, what, done):
                done.stdout.decode(errors="replace")[-400:])
 
 
-def bad(cell, what, done, statuses):
-    cell.check(done.returncode in statuses, "%s: status %d: %s", what, done.returncode,
+def bad(cell, what, done):
+    cell.check(done.returncode == 1, "%s: status %d: %s", what, done.returncode,
                done.stdout.decode(errors="replace")[-400:])
 
 
@@ -88,18 +88,18 @@ def keys(cell, work, folder):
                 good(cell, "they sign " + curve, theirs("sign", "key", folder, "--private_key",
                                                         private, "--signature", signature))
             both = [("ours", lambda key: ours("verify", folder, "--signature", signature, "--key",
-                                              key), (1,)),
+                                              key)),
                     ("theirs", lambda key: theirs("verify", "key", folder, "--signature", signature,
-                                                  "--public_key", key), (1,))]
-            for verifier, verify, statuses in both:
+                                                  "--public_key", key))]
+            for verifier, verify in both:
                 what = "%s, signed by %s, verified by %s" % (curve, who, verifier)
                 good(cell, what, verify(public))
-                bad(cell, what + " with another key", verify(other), statuses)
+                bad(cell, what + " with another key", verify(other))
                 path = os.path.join(folder, "config.json")
                 with open(path, "rb") as file:
                     kept = file.read()
-                write(path, kept.replace(b"2", b"3"))
-                bad(cell, what + " after a change", verify(public), (1, 3))
+                write(path, kept + b"\n")
+                bad(cell, what + " after a change", verify(public))
                 write(path, kept)
 
 
@@ -118,12 +118,12 @@ def certificates(cell, work, folder):
         signature = work + "/%s.sig" % who
         good(cell, who + " by us", ours("verify", folder, "--signature", signature, "--ca", root))
         bad(cell, who + " by us, another root",
-            ours("verify", folder, "--signature", signature, "--ca", stranger), (1,))
+            ours("verify", folder, "--signature", signature, "--ca", stranger))
         good(cell, who + " by them", theirs("verify", "certificate", folder, "--signature",
                                             signature, "--certificate_chain", root))
         bad(cell, who + " by them, another root",
             theirs("verify", "certificate", folder, "--signature", signature,
-                   "--certificate_chain", stranger), (1,))
+                   "--certificate_chain", stranger))
 
 
 def main(work):
