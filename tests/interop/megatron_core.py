@@ -5,7 +5,8 @@
 The ranks are processes that talk over gloo on the CPU.  Each makes its part of the model with
 Megatron's own code (local layers, unfused softmax; the inference RNG tracker, which forks
 nothing), fills it with seeded noise, saves the state that state_dict_for_save_checkpoint()
-gives in the folders of the classic format, and passes tokens through.  The last stage keeps
+gives in the folders of the classic format, and sharded_state_dict() by
+dist_checkpointing.save(), and passes tokens through.  The last stage keeps
 its slice of the logits.
 """
 import argparse
@@ -20,10 +21,14 @@ sys.dont_write_bytecode = True
 warnings.simplefilter("ignore")
 import torch
 
-from checks import Checks, convert
+from checks import Checks, convert, read
 
 LAYERS, HIDDEN, HEADS, POSITIONS, VOCABULARY, PADDED = 4, 32, 4, 24, 101, 128
 TOLERANCE = 1e-5
+VERSION = importlib.metadata.version("megatron-core")
+
+# The writers of 0.12 call a torch that is older than the one here.
+HAS_DISTRIBUTED = not VERSION.startswith("0.12.")
 
 # name, tensor ranks, stages, what is set in the configuration
 CASES = [("tp1-pp1", 1, 1, {}), ("tp2-pp1", 2, 1, {}), ("tp1-pp2", 1, 2, {}),
@@ -113,6 +118,16 @@ def forward(model, stage, stages, tensor_size, rank):
     return out
 
 
+def save_distributed(model, state, folder, rank):
+    """The same model as a torch_dist checkpoint."""
+    import torch.distributed as dist
+    from megatron.core import dist_checkpointing
+    if rank == 0:
+        os.makedirs(folder)
+    dist.barrier()
+    dist_checkpointing.save(dict(state, model=model.sharded_state_dict()), folder)
+
+
 def one_rank(case, rank, root):
     import torch.distributed as dist
     from megatron.core import parallel_state
@@ -120,6 +135,7 @@ def one_rank(case, rank, root):
 
     torch.cuda.current_device = lambda: "cpu"      # where its buffers and tables go
     torch.Tensor.cuda = lambda tensor, *_, **__: tensor
+    torch.cuda.synchronize = lambda *_: None
     _, tensor_size, stages, settings = next(row for row in CASES if row[0] == case)
     dist.init_process_group("gloo", init_method="file://%s.meeting" % root, rank=rank,
                             world_size=tensor_size * stages)
@@ -133,10 +149,12 @@ def one_rank(case, rank, root):
     name = "mp_rank_%02d" % tensor_rank + ("_%03d" % stage if stages > 1 else "")
     folder = os.path.join(root, "iter_0000007", name)
     os.makedirs(folder)
-    torch.save(dict(args=saved_args(config, tensor_size, stages, settings.get("untied", False)),
-                    checkpoint_version=3.0, iteration=7,
-                    model=model.state_dict_for_save_checkpoint()),
+    state = dict(args=saved_args(config, tensor_size, stages, settings.get("untied", False)),
+                 checkpoint_version=3.0, iteration=7)
+    torch.save(dict(state, model=model.state_dict_for_save_checkpoint()),
                os.path.join(folder, "model_optim_rng.pt"))
+    if HAS_DISTRIBUTED:
+        save_distributed(model, state, root + "-dist/iter_0000007", rank)
     out = forward(model, stage, stages, tensor_size, rank)
     if stage == stages - 1:
         torch.save(out, root + ".logits%d" % tensor_rank)
@@ -154,8 +172,9 @@ def train(case, tensor_size, stages, root):
     statuses = [rank.wait() for rank in ranks]
     if any(statuses):
         raise RuntimeError("ranks ended with %s" % statuses)
-    with open(os.path.join(root, "latest_checkpointed_iteration.txt"), "w") as file:
-        file.write("7")
+    for folder in [root, root + "-dist"][:1 + HAS_DISTRIBUTED]:
+        with open(os.path.join(folder, "latest_checkpointed_iteration.txt"), "w") as file:
+            file.write("7")
     return torch.cat([torch.load(root + ".logits%d" % rank) for rank in range(tensor_size)], -1)
 
 
@@ -163,9 +182,10 @@ def main(work):
     import transformers
     checks = Checks("megatron_core")
     os.makedirs(work)
-    with checks.cell("megatron-core", importlib.metadata.version("megatron-core"),
-                     "logits of its GPT against transformers %s on ours, float32, to 1e-5: %s" % (
-                         transformers.__version__, ", ".join(row[0] for row in CASES))) as cell:
+    distributed = (", and the same bytes from the torch_dist checkpoint that dist_checkpointing.save() "
+                   "writes" if HAS_DISTRIBUTED else "")
+    with checks.cell("megatron-core", VERSION, "logits of its GPT against transformers %s on ours, float32, "
+                     "to 1e-5%s: %s" % (transformers.__version__, distributed, ", ".join(row[0] for row in CASES))) as cell:
         for case, tensor_size, stages, settings in CASES:
             root = os.path.join(os.path.abspath(work), case)
             expected = train(case, tensor_size, stages, root)
@@ -180,6 +200,13 @@ def main(work):
             cell.check(found.shape == expected.shape and
                        apart <= TOLERANCE * max(1.0, float(expected.abs().max())),
                        "%s: logits %g apart", case, apart)
+            if not HAS_DISTRIBUTED:
+                continue
+            again = convert(root + "-dist", root + "-dist-hf", "--vocab-size", "padded",
+                            "--tokenizer", "none")
+            for name in "model.safetensors", "config.json":
+                cell.check(read(os.path.join(again, name)) == read(os.path.join(out, name)),
+                           "%s: torch_dist gives another %s", case, name)
     return checks.end()
 
 
