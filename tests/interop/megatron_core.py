@@ -185,7 +185,9 @@ def main(work):
     distributed = (", and the same bytes from the torch_dist checkpoint that dist_checkpointing.save() "
                    "writes" if HAS_DISTRIBUTED else "")
     with checks.cell("megatron-core", VERSION, "logits of its GPT against transformers %s on ours, float32, "
-                     "to 1e-5%s: %s" % (transformers.__version__, distributed, ", ".join(row[0] for row in CASES))) as cell:
+                     "to 1e-5%s: %s" % (
+                         transformers.__version__, distributed,
+                         ", ".join(row[0] for row in CASES))) as cell:
         for case, tensor_size, stages, settings in CASES:
             root = os.path.join(os.path.abspath(work), case)
             expected = train(case, tensor_size, stages, root)
