@@ -4,7 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check tests matrix asan fuzz fuzzers bench install uninstall clean
+.PHONY: all help packages demo check check-ngc tests matrix interop asan fuzz fuzzers bench install \
+  uninstall clean
 
 all:
 
@@ -97,6 +98,16 @@ matrix:
 	@$${PYTHON:-/usr/bin/python3} tests/matrix/cast.py $(STREAM)
 	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
 
+# Against the real programs, in environments of pinned versions from PyPI; ONLY="SUITE ..." for some.
+interop:
+	@sh tests/bootstrap.sh interop
+	@$(MAKE) --no-print-directory -s all $(BENCH)
+	@$${PYTHON:-/usr/bin/python3} tests/interop/run.py $(BUILD) $(ONLY)
+
+# The same for NVIDIA's file: NGC=FILE.  Without it, for a stand-in of its size.
+check-ngc:
+	@NGC="$(NGC)" $(MAKE) --no-print-directory -s interop ONLY=ngc
+
 asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -135,6 +146,8 @@ help:
 	@echo "make check       packages, build, all tests"
 	@echo "make tests       all tests, nothing installed"
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
+	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
+	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
