@@ -246,12 +246,12 @@ spread_exponent(char to[TEXT_NUMBER_SIZE])
 			digits[count++] = *at;
 	digits[count] = '\0';
 	if (exponent < 0)
-		snprintf(to, TEXT_NUMBER_SIZE, "%s0.%.*s%s", sign, -exponent - 1, zeros, digits);
+		text_format(to, TEXT_NUMBER_SIZE, "%s0.%.*s%s", sign, -exponent - 1, zeros, digits);
 	else if (count <= exponent + 1)
-		snprintf(to, TEXT_NUMBER_SIZE, "%s%s%.*s.0", sign, digits, exponent + 1 - count,
+		text_format(to, TEXT_NUMBER_SIZE, "%s%s%.*s.0", sign, digits, exponent + 1 - count,
 			zeros);
 	else
-		snprintf(to, TEXT_NUMBER_SIZE, "%s%.*s.%s", sign, exponent + 1, digits,
+		text_format(to, TEXT_NUMBER_SIZE, "%s%.*s.%s", sign, exponent + 1, digits,
 			digits + exponent + 1);
 }
 

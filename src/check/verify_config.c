@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "container/input_file.h"
+#include "gpt2/tokenizer_read.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #define NAME         "config.json"
 #define CONFIG_BYTES ((uint64_t)1 << 20)
+#define TOKENIZER_BYTES ((uint64_t)64 << 20)
 
 /* Keys that the result depends on and that no Megatron model sets: another value than
  * GPT-2's default makes another model of the same weights. */
@@ -61,6 +63,47 @@ verify_config_read(struct verify_run *run, struct gpt2_config *config, char acti
 	input_file_close(file);
 	text_free(&path);
 	return done;
+}
+
+/* All of a small file of the directory; NULL: it is not there or cannot be read. */
+static char *
+read_text(const struct verify_run *run, const char *name, size_t *length)
+{
+	struct error       ignored = { 0 };
+	struct text        path = { 0 };
+	struct input_file *file;
+	char              *bytes = NULL;
+
+	text_add(&path, "%s/%s", run->path, name);
+	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
+	if (file != NULL && (bytes = input_file_text(file, TOKENIZER_BYTES, &ignored)) != NULL)
+		*length = (size_t)file->size;
+	input_file_close(file);
+	text_free(&path);
+	return bytes;
+}
+
+uint64_t
+verify_config_tokens(const struct verify_run *run)
+{
+	struct error           ignored = { 0 };
+	struct tokenizer_files files = { 0 };
+	char *vocabulary = read_text(run, TOKENIZER_READ_VOCABULARY, &files.vocabulary_length);
+	char *merges = read_text(run, TOKENIZER_READ_MERGES, &files.merges_length);
+	char *whole = read_text(run, TOKENIZER_READ_TOKENIZER, &files.tokenizer_length);
+	struct tokenizer      *tokenizer;
+	uint64_t               tokens;
+
+	files.vocabulary = vocabulary;
+	files.merges = merges;
+	files.tokenizer = whole;
+	tokenizer = tokenizer_read(&files, &ignored);
+	tokens = tokenizer != NULL ? tokenizer->size : 0;
+	tokenizer_close(tokenizer);
+	free(vocabulary);
+	free(merges);
+	free(whole);
+	return tokens;
 }
 
 /* Did the checkpoint tell, or was it only assumed? */

@@ -175,23 +175,37 @@ compare_form(struct comparing *comparing, enum weight_form form, size_t *compare
 
 /* ---- the checkpoint ----------------------------------------------------------------- */
 
-/* Where the checkpoint does not tell the heads, config.json may: QKV layouts depend on them.
- * Nor need it tell whether a second embedding is a copy or an output layer. */
+/*
+ * What the checkpoint does not tell, the directory may: config.json the heads, on which QKV
+ * layouts depend, and whether a second embedding is a copy or an output layer; the tokenizer
+ * how many rows it needs, where the rows that are stored are what that number is padded to.
+ * The first attempt keeps its decisions to itself.
+ */
 static struct model *
 open_model(struct comparing *comparing, const struct gpt2_config *config, struct error *err)
 {
 	struct model_options options = comparing->options->model;
+	struct decision_log  log;
 	struct model        *model;
 
-	options.assume_untied = config != NULL && !config->tie_word_embeddings;
-	model = model_open(comparing->shards, &options, comparing->run->log, err);
-	if (model != NULL || strcmp(err->slug, "noargs") != 0 || config == NULL)
-		return model;
-	options.attention_heads = config->n_head;
+	if (config == NULL)
+		return model_open(comparing->shards, &options, comparing->run->log, err);
+	options.assume_untied = !config->tie_word_embeddings;
+	decision_log_init(&log);
+	model = model_open(comparing->shards, &options, &log, err);
+	if (model == NULL && strcmp(err->slug, "noargs") == 0) {
+		options.attention_heads = config->n_head;
+		decision_log_note(comparing->run->log, NOTE_NOTE, "heads-from-config", "%" PRIu64
+			" attention heads, as config.json says: the checkpoint does not tell",
+			config->n_head);
+		model = model_open(comparing->shards, &options, &log, err);
+	}
+	if (model != NULL && model->arguments.vocabulary > config->sizes.vocab_size
+	    && verify_config_tokens(comparing->run) == config->sizes.vocab_size)
+		options.tokenizer_size = config->sizes.vocab_size;
+	model_close(model);
+	decision_log_fini(&log);
 	*err = (struct error){ 0 };
-	decision_log_note(comparing->run->log, NOTE_NOTE, "heads-from-config",
-		"%" PRIu64 " attention heads, as config.json says: the checkpoint does not tell",
-		config->n_head);
 	return model_open(comparing->shards, &options, comparing->run->log, err);
 }
 

@@ -143,7 +143,7 @@ config_of(const struct arguments *arguments, const struct tokenizer *tokenizer)
 
 	return (struct gpt2_config){
 		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
-			arguments->positions, arguments->vocabulary, arguments->is_untied },
+			arguments->positions, arguments->vocabulary, arguments->is_untied, false },
 		.n_head = arguments->heads,
 		.activation_function = arguments_activation_name(arguments->activation),
 		.layer_norm_epsilon = arguments->layernorm_epsilon,
