@@ -8,6 +8,7 @@
 #include "check/signed_files.h"
 #include "container/input_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,8 @@ sign_directory(const struct sign_order *order, struct sign_result *result,
 	signing.directory = open(order->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (signing.directory < 0) {
 		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
+		if (err->os_errno == ENOTDIR)
+			error_hint(err, "a directory is expected; all files in it are signed together");
 		return error_in_file(err, order->directory);
 	}
 	if ((result->output = choose_output(result, order)) == NULL)
