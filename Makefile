@@ -4,7 +4,7 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check tests matrix asan bench install uninstall clean
+.PHONY: all help packages demo check tests matrix asan fuzz fuzzers bench install uninstall clean
 
 all:
 
@@ -35,6 +35,8 @@ LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard 
 CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cli/*.c)))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/fuzz_%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+REPLAY  := $(FUZZ:$(BUILD)/tests/fuzz/fuzz_%=$(BUILD)/tests/fuzz/replay_%)
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
@@ -49,7 +51,10 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/bench/cast: $(LIB)
 $(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
-$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS) $(STREAM):
+$(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
+$(FUZZ): %: %.o $(LIB)
+$(FUZZ): LDFLAGS += -fsanitize=fuzzer
+$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
@@ -81,7 +86,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS)
+tests: all $(UNIT) $(READERS) $(REPLAY)
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -95,6 +100,15 @@ matrix:
 asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
+fuzz:
+	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
+	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh fuzz $(BUILD)/fuzz
+
+fuzzers: $(FUZZ)
 
 bench: all $(BENCH)
 	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
@@ -122,6 +136,7 @@ help:
 	@echo "make tests       all tests, nothing installed"
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
 	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
@@ -129,4 +144,5 @@ help:
 	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR, WERROR=1"
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(UNIT:=.d) $(READERS:=.d) \
+  $(FUZZ:=.d) $(BUILD)/tests/fuzz/replay.d \
   $(STREAM).d $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

@@ -206,7 +206,13 @@ open_model(struct comparing *comparing, const struct gpt2_config *config, struct
 	model_close(model);
 	decision_log_fini(&log);
 	*err = (struct error){ 0 };
-	return model_open(comparing->shards, &options, comparing->run->log, err);
+	model = model_open(comparing->shards, &options, comparing->run->log, err);
+	/* What would be a wrong option is a wrong file. */
+	if (model == NULL && err->kind == ERROR_USAGE && options.attention_heads == config->n_head) {
+		err->kind = ERROR_MISMATCH;
+		error_in_file(err, "config.json");
+	}
+	return model;
 }
 
 static bool

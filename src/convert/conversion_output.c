@@ -229,8 +229,10 @@ write_provenance(struct conversion *conversion, struct error *err)
 		.card = &conversion->card,
 	};
 
-	return conversion->statement == NULL
-		|| provenance_stage(&provenance, conversion->statement, err);
+	if (conversion->options->provenance == NULL)
+		return true;
+	conversion->statement = provenance_stage(&provenance, err);
+	return conversion->statement != NULL;
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -260,16 +262,13 @@ conversion_output_write(struct conversion *conversion, struct error *err)
 		: staging_open(options->destination, options->replace, err);
 	if (conversion->staging == NULL)
 		return false;
-	if (options->provenance != NULL && (conversion->statement = staging_open_file(
-		options->provenance, options->replace, err)) == NULL)
-		return false;
 	conversion->directory.staging = conversion->staging;
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
 	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
 	    || !deliver(conversion, err))
 		return false;
-	return conversion->statement == NULL || staging_publish_file(conversion->statement, err)
+	return conversion->statement == NULL || atomic_file_publish(conversion->statement, err)
 		|| error_hint(err, "the result itself is complete and in its place");
 }
 

@@ -168,8 +168,9 @@ static void
 start_again(struct conversion *conversion)
 {
 	staging_close(conversion->staging);
-	staging_close(conversion->statement);
-	conversion->staging = conversion->statement = NULL;
+	atomic_file_close(conversion->statement);
+	conversion->staging = NULL;
+	conversion->statement = NULL;
 	free(conversion->fds);
 	conversion->fds = NULL;
 	output_directory_fini(&conversion->directory);
@@ -201,7 +202,7 @@ check_destination(const struct conversion *conversion, struct error *err)
 	return options->provenance == NULL
 		|| ((options->stream != NULL
 			|| destination_check_beside(options->destination, options->provenance, err))
-		    && staging_check_file(options->provenance, options->replace, err));
+		    && atomic_file_check(options->provenance, options->replace, err));
 }
 
 static bool
@@ -326,7 +327,7 @@ m2h_convert(const struct m2h_convert_options *options)
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
-	staging_close(conversion->statement);
+	atomic_file_close(conversion->statement);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);
 	output_directory_fini(&conversion->directory);
