@@ -349,11 +349,12 @@ const char *
 text_nearest(const char *word, const char *const *entries, size_t count)
 {
 	const char *nearest = NULL;
-	size_t      least = strlen(word) / 3 + 2;       /* further away is no likeness */
+	size_t      length = strlen(word), least = length / 3 + 2;      /* further away is no
+	                                                                   likeness */
 
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, entries[i]);
-		if (distance < least) {
+		if (distance < least && distance < length) {
 			least = distance;
 			nearest = entries[i];
 		}

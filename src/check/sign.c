@@ -321,6 +321,8 @@ sign_directory(const struct sign_order *order, struct sign_result *result,
 	signing.directory = open(order->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (signing.directory < 0) {
 		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
+		if (err->os_errno == ENOTDIR)
+			error_hint(err, "a directory is expected; all files in it are signed together");
 		return error_in_file(err, order->directory);
 	}
 	if ((result->output = choose_output(result, order)) == NULL)
