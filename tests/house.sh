@@ -67,6 +67,11 @@ for command in convert inspect verify diff sign; do
 		    "$(grep -qF -e "$option" README.md || echo "$option is not in it")"
 	done
 done
+for command in '' convert inspect verify diff sign help; do
+	# shellcheck disable=SC2086
+	expect "the help of ${command:-all} fits 80 columns and 40 lines" \
+	    "$("$m2h" $command --help | awk 'length > 80 { print } END { if (NR < 3 || NR > 40) print NR " lines" }')"
+done
 # A report names a rule for each slug; these rooms are what verify goes through.
 expect 'report_rules.c has a line for every slug that verify can give' \
     "$(for room in check gpt2 container pickle torch; do cat src/$room/*.c; done |
