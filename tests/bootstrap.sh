@@ -3,14 +3,17 @@
 # making checkpoints) needs and that are missing.  With everything there it asks dpkg and does
 # nothing.
 #
-#     tests/bootstrap.sh [build|test|matrix]    default: test; test and matrix include build
+#     tests/bootstrap.sh [build|test|matrix|deb|static]    default: test; all include build
 set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
 	libdeflate-dev'
 TEST_PACKAGES='zip unzip python3 python3-yaml python3-jsonschema libxml2-utils cmark mandoc strace
-	clang openssl'
+	clang openssl bash binutils zsh fish'
 MATRIX_PACKAGES='python3 python3-torch python3-numpy unzip'
+
+DEB_PACKAGES='debhelper dpkg-dev fakeroot lintian'
+STATIC_PACKAGES='cmake dpkg-dev patch'
 
 # Not built for every architecture; the program does without.
 case $(dpkg --print-architecture 2>/dev/null) in
@@ -21,7 +24,9 @@ case ${1-test} in
 build) packages=$BUILD_PACKAGES ;;
 test)  packages="$BUILD_PACKAGES $TEST_PACKAGES" ;;
 matrix) packages="$BUILD_PACKAGES $MATRIX_PACKAGES" ;;
-*)     echo "usage: $0 [build|test|matrix]" >&2; exit 2 ;;
+deb)   packages="$BUILD_PACKAGES $DEB_PACKAGES" ;;
+static) packages="$BUILD_PACKAGES $STATIC_PACKAGES" ;;
+*)     echo "usage: $0 [build|test|matrix|deb|static]" >&2; exit 2 ;;
 esac
 
 is_installed() {

@@ -28,6 +28,7 @@ run() {
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"
 	run sh tests/reports/run.sh "$build/megatron2hf"
+	run bash tests/install/run.sh "$build"
 	echo "status $status"
 } 2>&1 | tee "$log" | grep -av '^status [01]$'
 
