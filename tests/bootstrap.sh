@@ -13,7 +13,7 @@ TEST_PACKAGES='zip unzip python3 python3-yaml python3-jsonschema libxml2-utils c
 MATRIX_PACKAGES='python3 python3-torch python3-numpy unzip'
 
 DEB_PACKAGES='debhelper dpkg-dev fakeroot lintian'
-STATIC_PACKAGES='cmake dpkg-dev patch'
+STATIC_PACKAGES='cmake dpkg-dev'
 
 # Not built for every architecture; the program does without.
 case $(dpkg --print-architecture 2>/dev/null) in

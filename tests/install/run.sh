@@ -68,6 +68,8 @@ expect 'the shared library has the symbols of the header, and no others' "$decla
     "$(nm -D --defined-only "$root/usr/lib/libmegatron2hf.so" | sed -n 's/^.* T \(.*\)@@M2H_0$/\1/p' | sort)"
 expect 'all of them have the version' '' \
     "$(nm -D --defined-only "$root/usr/lib/libmegatron2hf.so" | grep -v '@@M2H_0$\| A M2H_0$')"
+expect "the Debian package's list of symbols has them too" "$declared" \
+    "$(sed -n 's/^ \(m2h_.*\)@M2H_0 .*/\1/p' .debian/libmegatron2hf0.symbols)"
 case ${CFLAGS:-} in
 *-fsanitize=*) ;;       # which adds symbols of its own
 *)	expect 'the static library has the symbols of the header, and no others' "$declared" \
