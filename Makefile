@@ -5,33 +5,42 @@
 
 .DELETE_ON_ERROR:
 .PHONY: all help packages demo check check-ngc tests matrix interop asan fuzz fuzzers bench install \
-  uninstall clean
+  uninstall dist deb static clean
 
 all:
 
 PREFIX  = /usr/local
+LIBDIR  = $(PREFIX)/lib
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR  = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 BUILD   = build
 CFLAGS  = -O2 -g
 WERROR  =
+OBJCOPY = objcopy
 
-M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fvisibility=hidden \
+M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fPIC -fvisibility=hidden \
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes $(if $(WERROR),-Werror)
 M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
+REQUIRES   = libzip zlib libdeflate libcjson libcrypto
 
 # ISA-L inflates faster than zlib; it is not packaged for every architecture.  ISAL= does without.
 ISAL   := $(shell echo '\#include <isa-l/igzip_lib.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
 ifeq ($(ISAL),yes)
 M2H_CFLAGS += -DM2H_HAS_ISAL
 M2H_LDLIBS += -lisal
+REQUIRES   += libisal
 endif
 
 # What the build needs: header, and the Debian package that has it.
 NEEDED  = zip.h=libzip-dev zlib.h=zlib1g-dev libdeflate.h=libdeflate-dev \
   cjson/cJSON.h=libcjson-dev openssl/evp.h=libssl-dev
 
-SCHEMAS  = man/megatron2hf.schema.json man/conversion.schema.json
+VERSION := $(shell sed -n 's/^.define M2H_VERSION "\(.*\)"/\1/p' include/megatron2hf.h)
+SONAME  := libmegatron2hf.so.0
 
-LIB     := $(BUILD)/libmegatron2hf.a
+# The archive that the program and the tests are linked with; what is installed is in LIBRARY.
+LIB     := $(BUILD)/libm2h.a
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard src/*/*.c))))
 CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cli/*.c)))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -41,12 +50,28 @@ REPLAY  := $(FUZZ:$(BUILD)/tests/fuzz/fuzz_%=$(BUILD)/tests/fuzz/replay_%)
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
+LIBRARY := $(BUILD)/lib/libmegatron2hf.a $(BUILD)/lib/$(SONAME)
+SHELLS  := $(patsubst %,$(BUILD)/completions.%,bash zsh fish)
+PAGES   := $(patsubst man/%,%,$(sort $(wildcard man/*.[1-9])))
 
-all: $(BUILD)/megatron2hf
+# All that `make install` makes.
+INSTALLED = $(addprefix $(DESTDIR), $(PREFIX)/bin/megatron2hf $(PREFIX)/include/megatron2hf.h \
+  $(addprefix $(LIBDIR)/,libmegatron2hf.a libmegatron2hf.so $(SONAME) \
+    libmegatron2hf.so.$(VERSION) pkgconfig/megatron2hf.pc) \
+  $(patsubst man/%,$(PREFIX)/share/megatron2hf/%,$(sort $(wildcard man/*.schema.json))) \
+  $(foreach page,$(PAGES),$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
+  $(BASHDIR)/megatron2hf $(ZSHDIR)/_megatron2hf $(FISHDIR)/megatron2hf.fish)
+# Folders that a new Debian does not have; they go when nothing is left in them.
+EMPTIED = $(addprefix $(DESTDIR), $(PREFIX)/share/megatron2hf $(LIBDIR)/pkgconfig \
+  $(addprefix $(PREFIX)/share/man/man,$(sort $(subst .,,$(suffix $(PAGES))))) \
+  $(foreach folder,$(BASHDIR) $(ZSHDIR) $(FISHDIR),$(folder) $(dir $(folder))))
+
+all: $(BUILD)/megatron2hf $(LIBRARY) $(SHELLS)
 
 $(BUILD)/tests/%.o: M2H_CFLAGS += -Itests
 
 $(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
+$(BUILD)/completions: $(BUILD)/src/completions.o $(CLI_OBJ) $(LIB)
 $(UNIT): %: %.o $(CLI_OBJ) $(LIB)
 $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/bench/cast: $(LIB)
@@ -55,12 +80,27 @@ $(READERS): %: %.o $(WEIGHTS)
 $(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
 $(FUZZ): %: %.o $(LIB)
 $(FUZZ): LDFLAGS += -fsanitize=fuzzer
-$(BUILD)/megatron2hf $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ):
+$(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
+
+# One object in which only the public names are still global.
+$(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(LD) -r -o $(BUILD)/lib/megatron2hf.o $^
+	$(OBJCOPY) --localize-hidden $(BUILD)/lib/megatron2hf.o
+	rm -f $@ && $(AR) rcs $@ $(BUILD)/lib/megatron2hf.o
+
+$(BUILD)/lib/$(SONAME): $(LIB_OBJ) src/megatron2hf.map
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+	  -Wl,--version-script=src/megatron2hf.map -o $@ $(LIB_OBJ) $(M2H_LDLIBS)
+
+$(SHELLS): $(BUILD)/completions.%: $(BUILD)/completions
+	$< $* > $@
 
 $(BUILD)/%.o: %.c Makefile | $(BUILD)/needed
 	@mkdir -p $(@D)
@@ -125,16 +165,41 @@ bench: all $(BENCH)
 	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(sort $(dir $(INSTALLED)))
 	install -m 755 $(BUILD)/megatron2hf $(DESTDIR)$(PREFIX)/bin
-	install -m 644 man/megatron2hf.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -d $(DESTDIR)$(PREFIX)/share/megatron2hf
-	install -m 644 $(SCHEMAS) $(DESTDIR)$(PREFIX)/share/megatron2hf
+	install -m 644 include/megatron2hf.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(BUILD)/lib/libmegatron2hf.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(BUILD)/lib/$(SONAME) $(DESTDIR)$(LIBDIR)/libmegatron2hf.so.$(VERSION)
+	ln -sf libmegatron2hf.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmegatron2hf.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	  -e 's|@VERSION@|$(VERSION)|' -e 's|@REQUIRES@|$(REQUIRES)|' src/megatron2hf.pc.in \
+	  > $(DESTDIR)$(LIBDIR)/pkgconfig/megatron2hf.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/megatron2hf.pc
+	install -m 644 man/*.schema.json $(DESTDIR)$(PREFIX)/share/megatron2hf
+	for page in $(PAGES); do install -m 644 man/$$page \
+	  $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} || exit 1; done
+	install -m 644 $(BUILD)/completions.bash $(DESTDIR)$(BASHDIR)/megatron2hf
+	install -m 644 $(BUILD)/completions.zsh $(DESTDIR)$(ZSHDIR)/_megatron2hf
+	install -m 644 $(BUILD)/completions.fish $(DESTDIR)$(FISHDIR)/megatron2hf.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/megatron2hf $(DESTDIR)$(PREFIX)/share/man/man1/megatron2hf.1
-	rm -f $(SCHEMAS:man/%=$(DESTDIR)$(PREFIX)/share/megatron2hf/%)
-	@rmdir $(DESTDIR)$(PREFIX)/share/megatron2hf 2>/dev/null || :
+	rm -f $(INSTALLED)
+	@rmdir $(EMPTIED) 2>/dev/null || :
+
+# The same bytes from the same commit; from an unpacked tarball too.
+dist:
+	@sh .debian/dist.sh $(BUILD)/megatron2hf-$(VERSION)
+
+# Program, library and what developers need, as Debian packages in $(BUILD)/deb.
+deb:
+	@sh tests/bootstrap.sh deb
+	@sh .debian/deb.sh $(BUILD) $(VERSION)
+
+# A program without shared libraries, $(BUILD)/static/megatron2hf.
+static:
+	@sh tests/bootstrap.sh static
+	@MAKE="$(MAKE)" sh .debian/static.sh $(BUILD)/static
 
 clean:
 	rm -rf $(BUILD)
@@ -151,11 +216,14 @@ help:
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
-	@echo "make install     program and manual to PREFIX ($(PREFIX)), under DESTDIR"
+	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
+	@echo "make dist        source tarball, the same bytes every time"
+	@echo "make deb         packages, Debian packages in $(BUILD)/deb"
+	@echo "make static      packages, a program without shared libraries, $(BUILD)/static/megatron2hf"
 	@echo "make clean       remove $(BUILD)"
-	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR, WERROR=1"
+	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, LIBDIR, DESTDIR, WERROR=1"
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(UNIT:=.d) $(READERS:=.d) \
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(BUILD)/src/completions.d $(UNIT:=.d) $(READERS:=.d) \
   $(FUZZ:=.d) $(BUILD)/tests/fuzz/replay.d \
   $(STREAM).d $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

@@ -30,6 +30,7 @@ run() {
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"
 	run sh tests/reports/run.sh "$build/megatron2hf"
 	run sh tests/manual/run.sh "$build/megatron2hf"
+	run bash tests/install/run.sh "$build"
 	echo "status $status"
 } 2>&1 | tee "$log" | grep -av '^status [01]$'
 

@@ -43,7 +43,7 @@ only() {        # RULE, EXTENDED PATTERN, FILES THAT MAY (grep -E)
 
 only 'only base/workers starts threads' 'pthread_create' 'src/base/workers\.c'
 only 'only cli/ and main print' '\<(printf|puts|putchar|fprintf|fputs|fwrite|perror)\(' \
-    'src/cli/|src/main\.c'
+    'src/cli/|src/(main|completions)\.c'
 only 'zip.h and zlib.h are known in container/' '#include <(zip|zlib|libdeflate)\.h>' \
     'src/container/'
 only 'cJSON is known in base/json.c' '#include <cjson' 'src/base/json\.c'

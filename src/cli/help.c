@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define HELP_COLUMN 30          /* where the explanations of options begin */
+#define HELP_WIDTH  79
 
 static void
 add_option(struct text *to, const struct option_spec *spec)
@@ -26,6 +27,29 @@ add_options(struct text *to, enum command command, bool common)
 		if ((commands == ~0u) == common && (commands >> command & 1) != 0)
 			add_option(to, &options_table[i]);
 	}
+}
+
+/* Their names only: what they do stands in the help of all. */
+static void
+add_common_names(struct text *to)
+{
+	size_t column = HELP_WIDTH;
+
+	text_add(to, "\nOptions of every command, which megatron2hf --help describes:");
+	for (size_t i = 0; i < options_count; i++) {
+		char name[HELP_COLUMN];
+
+		if (options_table[i].commands != ~0u)
+			continue;
+		text_format(name, sizeof name, "--%s", options_table[i].name);
+		if (column + 1 + strlen(name) > HELP_WIDTH) {
+			text_add(to, "\n ");
+			column = 1;
+		}
+		text_add(to, " %s", name);
+		column += 1 + strlen(name);
+	}
+	text_add(to, "\n");
 }
 
 static void
@@ -62,8 +86,7 @@ help_of_command(struct text *to, enum command command)
 		text_add(to, "\nOptions:\n");
 		add_options(to, command, false);
 	}
-	text_add(to, "\nOptions of every command:\n");
-	add_options(to, command, true);
+	add_common_names(to);
 }
 
 void

@@ -138,6 +138,36 @@ const struct option_spec options_table[] = {
 const size_t options_count = sizeof options_table / sizeof *options_table;
 _Static_assert(sizeof options_table / sizeof *options_table <= OPTIONS_MOST, "room");
 
+/* Values that are words, for the setters and for completion.  The last ones also take others. */
+static const struct { const char *option, *words[OPTIONS_MOST_WORDS + 1]; } words_table[] = {
+	{ "weights", { "safetensors", "pytorch", "both" } },
+	{ "dtype", { "keep", "float16", "bfloat16", "float32" } },
+	{ "profile", { "hf5", "hf4.18" } },
+	{ "replicas", { "rank0", "mean" } },
+	{ "stream", { "tar" } },
+	{ "qkv-layout", { "auto", "0", "1", "2" } },
+	{ "activation", { "gelu_new", "gelu", "relu2", "gelu_fast", "gelu_pytorch_tanh" } },
+	{ "progress", { "auto", "bar", "plain", "json", "none" } },
+	{ "color", { "auto", "always", "never" } },
+	{ "tokenizer", { "auto", "none" } },
+	{ "model-card", { "auto", "none" } },
+	{ "vocab-size", { "auto", "padded" } },
+	{ "iteration", { "release" } },
+	{ "report", { "github", "junit=", "sarif=" } },
+};
+
+const char *const *
+options_words(const struct option_spec *spec)
+{
+	static const char *const none[] = { NULL };
+
+	for (size_t i = 0; i < sizeof words_table / sizeof *words_table; i++) {
+		if (strcmp(words_table[i].option, spec->name) == 0)
+			return words_table[i].words;
+	}
+	return none;
+}
+
 const struct command_spec *
 options_command(enum command command)
 {
@@ -153,14 +183,14 @@ usage_error(struct error *err, const char *what, const char *expected, const cha
 		expected, value);
 }
 
-/* The place of `value` in `names`, a list of words that ends with NULL. */
+/* The place of `value` among the words of the option. */
 static bool
-choose(const struct option_spec *spec, const char *value, const char *const *names,
-	unsigned *choice, struct error *err)
+choose(const struct option_spec *spec, const char *value, unsigned *choice, struct error *err)
 {
-	char        option[32], expected[96] = "";
-	const char *near;
-	size_t      count;
+	const char *const *names = options_words(spec);
+	char               option[32], expected[96] = "";
+	const char        *near;
+	size_t             count;
 
 	for (count = 0; names[count] != NULL; count++) {
 		size_t used = strlen(expected);
@@ -372,9 +402,8 @@ static bool
 set_progress(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
-	static const char *const names[] = { "auto", "bar", "plain", "json", "none", NULL };
-	unsigned                 choice = PROGRESS_AUTO;
-	bool                     known = choose(spec, value, names, &choice, err);
+	unsigned choice = PROGRESS_AUTO;
+	bool     known = choose(spec, value, &choice, err);
 
 	options->progress = (enum options_progress)choice;
 	return known;
@@ -384,9 +413,8 @@ static bool
 set_color(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
-	static const char *const names[] = { "auto", "always", "never", NULL };
-	unsigned                 choice = COLOR_AUTO;
-	bool                     known = choose(spec, value, names, &choice, err);
+	unsigned choice = COLOR_AUTO;
+	bool     known = choose(spec, value, &choice, err);
 
 	options->color = (enum options_color)choice;
 	return known;
@@ -440,27 +468,24 @@ SET_PATH(set_certificate, certificate)
 SET_PATH(set_signature, signature)
 SET_PATH(set_ca, ca)
 
-/* One of a few words, which the library takes as they are. */
-#define SET_WORD(setter, member, ...) \
+#define SET_WORD(setter, member) \
 	static bool \
 	setter(struct options *options, const struct option_spec *spec, const char *value, \
 		struct error *err) \
 	{ \
-		static const char *const names[] = { __VA_ARGS__, NULL }; \
-		unsigned                 choice; \
+		unsigned choice; \
 		\
 		options->member = value; \
-		return choose(spec, value, names, &choice, err); \
+		return choose(spec, value, &choice, err); \
 	}
 
-SET_WORD(set_qkv_layout, qkv_layout, "auto", "0", "1", "2")
-SET_WORD(set_activation, activation,
-	"gelu_new", "gelu", "relu2", "gelu_fast", "gelu_pytorch_tanh")
-SET_WORD(set_replicas, replicas, "rank0", "mean")
-SET_WORD(set_weights, weights, "safetensors", "pytorch", "both")
-SET_WORD(set_dtype, dtype, "keep", "float16", "bfloat16", "float32")
-SET_WORD(set_profile, profile, "hf5", "hf4.18")
-SET_WORD(set_stream, stream, "tar")
+SET_WORD(set_qkv_layout, qkv_layout)
+SET_WORD(set_activation, activation)
+SET_WORD(set_replicas, replicas)
+SET_WORD(set_weights, weights)
+SET_WORD(set_dtype, dtype)
+SET_WORD(set_profile, profile)
+SET_WORD(set_stream, stream)
 
 #define SET_FLAG(setter, member) \
 	static bool \

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * The command line as data.  Two tables, of commands and of options, feed the parser, the
- * help and the test that looks every option up in the manual.
+ * The command line as data.  Tables of commands, options and words feed the parser, the
+ * help, the completion of shells and the test that looks every option up in the manual.
  */
 enum command {
 	COMMAND_NONE, COMMAND_CONVERT, COMMAND_INSPECT, COMMAND_VERIFY, COMMAND_DIFF,
@@ -91,6 +91,11 @@ struct option_spec {
 };
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
+
+#define OPTIONS_MOST_WORDS 5
+/* The words that an option's value can be, up to a NULL; a word that ends with "=" goes on
+ * with a path.  None: anything. */
+const char *const *options_words(const struct option_spec *spec);
 
 extern const struct option_spec options_table[];
 extern const size_t options_count;

@@ -296,6 +296,8 @@ test_help(void)
 
 		help_of_command(&help, (enum command)i);
 		check_help(&help, name);
+		for (char *end = strchr(help.bytes, '\n'); end != NULL; end = strchr(end, '\n'))
+			*end = ' ';
 		for (size_t j = 0; j < options_count && i != COMMAND_NONE; j++) {
 			char option[40];
 			bool belongs = (options_table[j].commands >> i & 1) != 0;
