@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that building (and, with "test", testing, and with "matrix",
-# making checkpoints) needs and that are missing.  With everything there it asks dpkg and does
+# making checkpoints, and with "interop", the other programs) needs and that are missing.  With everything there it asks dpkg and does
 # nothing.
 #
-#     tests/bootstrap.sh [build|test|matrix]    default: test; test and matrix include build
+#     tests/bootstrap.sh [build|test|matrix|interop]    default: test; all include build
 set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
@@ -11,6 +11,7 @@ BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev
 TEST_PACKAGES='zip unzip python3 python3-yaml python3-jsonschema libxml2-utils cmark mandoc strace
 	clang openssl'
 MATRIX_PACKAGES='python3 python3-torch python3-numpy unzip'
+INTEROP_PACKAGES='python3 python3-venv python3-pip python3-torch python3-numpy openssl'
 
 # Not built for every architecture; the program does without.
 case $(dpkg --print-architecture 2>/dev/null) in
@@ -21,7 +22,8 @@ case ${1-test} in
 build) packages=$BUILD_PACKAGES ;;
 test)  packages="$BUILD_PACKAGES $TEST_PACKAGES" ;;
 matrix) packages="$BUILD_PACKAGES $MATRIX_PACKAGES" ;;
-*)     echo "usage: $0 [build|test|matrix]" >&2; exit 2 ;;
+interop) packages="$BUILD_PACKAGES $INTEROP_PACKAGES" ;;
+*)     echo "usage: $0 [build|test|matrix|interop]" >&2; exit 2 ;;
 esac
 
 is_installed() {

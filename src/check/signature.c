@@ -229,6 +229,20 @@ read_bundle(const struct json *root, struct bundle *bundle, struct error *err)
 		&& read_material(root, bundle, err) && read_envelope(root, bundle, err);
 }
 
+bool
+signature_is_bundle(const char *bytes, size_t length)
+{
+	struct error       ignored = { 0 };
+	struct json       *root = json_parse(bytes, length, &ignored);
+	const struct json *type = root != NULL && json_kind(root) == JSON_OBJECT
+		? json_member(root, "mediaType") : NULL;
+	const char        *text = type != NULL ? json_string(type) : NULL;
+	bool               is_bundle = text != NULL && strcmp(text, MEDIA_TYPE) == 0;
+
+	json_free(root);
+	return is_bundle;
+}
+
 /* ---- trust ------------------------------------------------------------------------ */
 
 static bool

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "container/input_file.h"
+#include "gpt2/tokenizer_read.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #define NAME         "config.json"
 #define CONFIG_BYTES ((uint64_t)1 << 20)
+#define TOKENIZER_BYTES ((uint64_t)64 << 20)
 
 /* Keys that the result depends on and that no Megatron model sets: another value than
  * GPT-2's default makes another model of the same weights. */
@@ -20,6 +22,23 @@ static const struct fixed_key {
 	{ "scale_attn_by_inverse_layer_idx", false },
 	{ "add_cross_attention", false },
 };
+
+/* Keys that have transformers change the weights it loads. */
+static const char *const changing_keys[] = { "pruned_heads", "quantization_config" };
+
+static void
+check_changing_keys(struct verify_run *run, const struct json *root)
+{
+	for (size_t i = 0; i < sizeof changing_keys / sizeof *changing_keys; i++) {
+		const struct json *node = json_member(root, changing_keys[i]);
+
+		if (node != NULL && json_kind(node) != JSON_NULL
+		    && !(json_kind(node) == JSON_OBJECT && json_first(node) == NULL))
+			verify_run_report(run, ERROR_MISMATCH, "vsource", NAME, NULL,
+				"%s is not of the checkpoint: it changes the weights that are loaded",
+				changing_keys[i]);
+	}
+}
 
 static void
 check_fixed_keys(struct verify_run *run, const char *bytes, size_t length)
@@ -36,6 +55,8 @@ check_fixed_keys(struct verify_run *run, const char *bytes, size_t length)
 				"%s is not %s, as Megatron computes", fixed_keys[i].name,
 				fixed_keys[i].value ? "true" : "false");
 	}
+	if (root != NULL)
+		check_changing_keys(run, root);
 	json_free(root);
 }
 
@@ -60,6 +81,47 @@ verify_config_read(struct verify_run *run, struct gpt2_config *config, char acti
 	input_file_close(file);
 	text_free(&path);
 	return done;
+}
+
+/* All of a small file of the directory; NULL: it is not there or cannot be read. */
+static char *
+read_text(const struct verify_run *run, const char *name, size_t *length)
+{
+	struct error       ignored = { 0 };
+	struct text        path = { 0 };
+	struct input_file *file;
+	char              *bytes = NULL;
+
+	text_add(&path, "%s/%s", run->path, name);
+	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
+	if (file != NULL && (bytes = input_file_text(file, TOKENIZER_BYTES, &ignored)) != NULL)
+		*length = (size_t)file->size;
+	input_file_close(file);
+	text_free(&path);
+	return bytes;
+}
+
+uint64_t
+verify_config_tokens(const struct verify_run *run)
+{
+	struct error           ignored = { 0 };
+	struct tokenizer_files files = { 0 };
+	char *vocabulary = read_text(run, TOKENIZER_READ_VOCABULARY, &files.vocabulary_length);
+	char *merges = read_text(run, TOKENIZER_READ_MERGES, &files.merges_length);
+	char *whole = read_text(run, TOKENIZER_READ_TOKENIZER, &files.tokenizer_length);
+	struct tokenizer      *tokenizer;
+	uint64_t               tokens;
+
+	files.vocabulary = vocabulary;
+	files.merges = merges;
+	files.tokenizer = whole;
+	tokenizer = tokenizer_read(&files, &ignored);
+	tokens = tokenizer != NULL ? tokenizer->size : 0;
+	tokenizer_close(tokenizer);
+	free(vocabulary);
+	free(merges);
+	free(whole);
+	return tokens;
 }
 
 /* Did the checkpoint tell, or was it only assumed? */

@@ -3,8 +3,10 @@
 #include "check/source_comparison.h"
 #include "check/verify_cause.h"
 #include "check/verify_config.h"
+#include "check/verify_drift.h"
 #include "check/verify_targets.h"
 #include "megatron/known_classes.h"
+#include "megatron/shard_copies.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
@@ -74,9 +76,9 @@ find_causes(struct comparing *comparing, const struct source_comparison *compari
 	return comparing->different == 0 || verify_cause_find(comparing, err);
 }
 
-static void
+static bool
 report_all(const struct comparing *comparing, const struct source_comparison *comparison,
-	const struct execute_result *executed)
+	const struct execute_result *executed, struct error *err)
 {
 	for (size_t i = 0; i < comparing->count; i++) {
 		const struct compared *found = source_comparison_of(comparison, i);
@@ -85,13 +87,11 @@ report_all(const struct comparing *comparing, const struct source_comparison *co
 			report_difference(comparing, i, found);
 		else if (found->within > 0)
 			report_within(comparing, i, found);
-		if (found->different == 0 && executed->drifts[i].elements > 0)
-			decision_log_note(comparing->run->log, NOTE_WARNING, "replicated",
-				"%s: the copy in %s differs in %" PRIu64 " elements, by %.3g at most",
-				comparing->tensors[i]->name,
-				comparing->shards->items[executed->drifts[i].shard].name,
-				executed->drifts[i].elements, executed->drifts[i].largest);
+		if (found->different == 0 && executed->drifts[i].elements > 0
+		    && !verify_drift_report(comparing, i, &executed->drifts[i], err))
+			return false;
 	}
+	return true;
 }
 
 /* One set of weights against the checkpoint. */
@@ -122,10 +122,9 @@ compare_set(struct comparing *comparing, struct error *err)
 		target = source_comparison_target(comparison);
 		done = execute_comparison(comparing->shards, plan, &target, &run, &executed, err)
 			&& weight_set_unchanged(comparing->set, err)
-			&& find_causes(comparing, comparison, err);
+			&& find_causes(comparing, comparison, err)
+			&& report_all(comparing, comparison, &executed, err);
 	}
-	if (done)
-		report_all(comparing, comparison, &executed);
 	execute_result_fini(&executed);
 	source_comparison_close(comparison);
 	plan_close(plan);
@@ -175,24 +174,44 @@ compare_form(struct comparing *comparing, enum weight_form form, size_t *compare
 
 /* ---- the checkpoint ----------------------------------------------------------------- */
 
-/* Where the checkpoint does not tell the heads, config.json may: QKV layouts depend on them.
- * Nor need it tell whether a second embedding is a copy or an output layer. */
+/*
+ * What the checkpoint does not tell, the directory may: config.json the heads, on which QKV
+ * layouts depend, and whether a second embedding is a copy or an output layer; the tokenizer
+ * how many rows it needs, where the rows that are stored are what that number is padded to.
+ * The first attempt keeps its decisions to itself.
+ */
 static struct model *
 open_model(struct comparing *comparing, const struct gpt2_config *config, struct error *err)
 {
 	struct model_options options = comparing->options->model;
+	struct decision_log  log;
 	struct model        *model;
 
-	options.assume_untied = config != NULL && !config->tie_word_embeddings;
-	model = model_open(comparing->shards, &options, comparing->run->log, err);
-	if (model != NULL || strcmp(err->slug, "noargs") != 0 || config == NULL)
-		return model;
-	options.attention_heads = config->n_head;
+	if (config == NULL)
+		return model_open(comparing->shards, &options, comparing->run->log, err);
+	options.assume_untied = !config->tie_word_embeddings;
+	decision_log_init(&log);
+	model = model_open(comparing->shards, &options, &log, err);
+	if (model == NULL && strcmp(err->slug, "noargs") == 0) {
+		options.attention_heads = config->n_head;
+		decision_log_note(comparing->run->log, NOTE_NOTE, "heads-from-config", "%" PRIu64
+			" attention heads, as config.json says: the checkpoint does not tell",
+			config->n_head);
+		model = model_open(comparing->shards, &options, &log, err);
+	}
+	if (model != NULL && model->arguments.vocabulary > config->sizes.vocab_size
+	    && verify_config_tokens(comparing->run) == config->sizes.vocab_size)
+		options.tokenizer_size = config->sizes.vocab_size;
+	model_close(model);
+	decision_log_fini(&log);
 	*err = (struct error){ 0 };
-	decision_log_note(comparing->run->log, NOTE_NOTE, "heads-from-config",
-		"%" PRIu64 " attention heads, as config.json says: the checkpoint does not tell",
-		config->n_head);
-	return model_open(comparing->shards, &options, comparing->run->log, err);
+	model = model_open(comparing->shards, &options, comparing->run->log, err);
+	/* What would be a wrong option is a wrong file. */
+	if (model == NULL && err->kind == ERROR_USAGE && options.attention_heads == config->n_head) {
+		err->kind = ERROR_MISMATCH;
+		error_in_file(err, "config.json");
+	}
+	return model;
 }
 
 static bool
@@ -214,7 +233,7 @@ compare_with(struct comparing *comparing, bool indexed, size_t *compared, struct
 	comparing->model = open_model(comparing, has_config ? &config : NULL, err);
 	if (comparing->model != NULL && has_config)
 		verify_config_compare(comparing->run, &comparing->model->arguments, &config);
-	done = comparing->model != NULL
+	done = comparing->model != NULL && shard_copies_check(comparing->shards, err)
 		&& compare_form(comparing, WEIGHTS_SAFETENSORS, compared, err)
 		&& compare_form(comparing, WEIGHTS_TORCH, compared, err);
 	model_close(comparing->model);

@@ -31,25 +31,6 @@ check_strict(struct conversion *conversion, struct error *err)
 		count == 1 ? "" : "s, the first", first);
 }
 
-/* A rank's file copied in the place of another would pass every other check. */
-static bool
-check_no_copies(struct conversion *conversion, struct error *err)
-{
-	for (size_t i = 0; i < conversion->shards->input_count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(conversion->executed.input_sha256[i],
-				conversion->executed.input_sha256[j]) != 0
-			    || shards_may_repeat(conversion->shards, i))
-				continue;
-			error_set(err, ERROR_CORRUPT, "dupshard",
-				"byte for byte the same as %s: a copy in the place of a shard",
-				conversion->shards->inputs[j]->name);
-			return error_in_file(err, conversion->shards->inputs[i]->name);
-		}
-	}
-	return true;
-}
-
 /* ---- what is beside the weights --------------------------------------------------- */
 
 /* All files that depend on the model alone.  Fits execute_options. */
@@ -87,7 +68,7 @@ check_inputs(struct conversion *conversion, struct error *err)
 		if (!expected_digest_check(&conversion->expected, conversion->shards, i,
 			conversion->executed.input_sha256[i], err))
 			return false;
-	return check_no_copies(conversion, err);
+	return true;
 }
 
 static bool

@@ -3,6 +3,7 @@
 #include "convert/destination.h"
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
+#include "megatron/shard_copies.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 			return false;
 	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
-		&& open_model(conversion, err)
+		&& open_model(conversion, err) && shard_copies_check(conversion->shards, err)
 		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;
 }
 

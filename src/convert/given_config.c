@@ -4,6 +4,7 @@
 #include "container/input_file.h"
 #include "gpt2/config.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,18 +22,32 @@ find(const struct json *root, const char *key)
 static bool
 read_sizes(const struct json *root, struct arguments_given *to, struct error *err)
 {
+	/* Of two names of one thing the first stands first. */
 	const struct {
 		const char *key;
 		uint64_t   *to;
 	} rows[] = {
-		{ "n_layer", &to->layers },        { "n_embd", &to->hidden },
-		{ "n_head", &to->heads },          { "n_inner", &to->ffn },
-		{ "n_positions", &to->positions }, { "vocab_size", &to->vocabulary },
+		{ "n_layer", &to->layers },        { "num_hidden_layers", &to->layers },
+		{ "n_embd", &to->hidden },         { "hidden_size", &to->hidden },
+		{ "n_head", &to->heads },          { "num_attention_heads", &to->heads },
+		{ "n_positions", &to->positions }, { "max_position_embeddings", &to->positions },
+		{ "n_inner", &to->ffn },           { "vocab_size", &to->vocabulary },
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (!config_read_size(find(root, rows[i].key), rows[i].key, rows[i].to, err))
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct json *node = find(root, rows[i].key);
+		uint64_t           found = 0;
+
+		if (node == NULL)
+			continue;
+		if (!config_read_size(node, rows[i].key, &found, err))
 			return false;
+		if (*rows[i].to != 0 && *rows[i].to != found)
+			return error_set(err, ERROR_CORRUPT, "confjson", "%s is %" PRIu64
+				" and %s is %" PRIu64 ": two names of one thing", rows[i - 1].key,
+				*rows[i].to, rows[i].key, found);
+		*rows[i].to = found;
+	}
 	return true;
 }
 

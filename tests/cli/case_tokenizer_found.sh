@@ -77,3 +77,8 @@ convert box/above -o out
 "$MEGATRON2HF" convert -q --strict box/above -o out
 echo "status $?"
 ls
+
+# The directory, without the files that told of its vocabulary, against the checkpoint alone.
+"$MEGATRON2HF" convert -q a.zip -o trimmed
+"$MEGATRON2HF" verify trimmed --source "$PT"
+echo "status $?"

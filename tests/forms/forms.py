@@ -261,8 +261,20 @@ def test_4_18(temp):
     check(files == index["weight_map"], "the index tells where every tensor is")
 
 
+def test_threads(temp):
+    """The same bytes with any number of threads, from any folder, of every form at once."""
+    rich = ("--weights", "both", "--dtype", "bfloat16", "--max-shard-size", "200KB",
+            "--tensor-sha256", "--model-card", "auto", "--license", "mit")
+    convert(temp, *mini, *rich, "-j", "1")
+    first = {name: open(f"{temp}/{name}", "rb").read() for name in sorted(os.listdir(temp))}
+    for threads in "2", "3", "8":
+        convert(temp, *mini, *rich, "-j", threads)
+        again = {name: open(f"{temp}/{name}", "rb").read() for name in sorted(os.listdir(temp))}
+        check(again == first, f"other bytes with -j {threads}")
+
+
 with tempfile.TemporaryDirectory() as folder:
-    for test in test_saved, test_types, test_overflow, test_digests, test_4_18:
+    for test in test_saved, test_types, test_overflow, test_digests, test_4_18, test_threads:
         test(os.path.join(folder, "out"))
 print(f"forms: {passed} passed, {failed} failed")
 sys.exit(failed != 0)
