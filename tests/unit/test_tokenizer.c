@@ -4,6 +4,7 @@
 #include "gpt2/tokenizer_check.h"
 
 #include "check.h"
+#include "exact_copy.h"
 
 #include <stdlib.h>
 
@@ -175,19 +176,6 @@ static const struct row {
 	  "tokenizer_config.json: vtok; " },
 	{ "config a list", 4, NULL, NULL, NULL, "[]", "tokenizer_config.json: vtok; " },
 };
-
-/* Without the NUL, so that a sanitizer sees a read past the end. */
-static char *
-exact_copy(const char *text, size_t *length)
-{
-	char *copy;
-
-	*length = text != NULL ? strlen(text) : 0;
-	if (text == NULL || (copy = malloc(*length + (*length == 0))) == NULL)
-		return NULL;
-	memcpy(copy, text, *length);
-	return copy;
-}
 
 static void
 test_rows(void)
