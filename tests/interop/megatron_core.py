@@ -25,6 +25,7 @@ from checks import Checks, convert, read
 
 LAYERS, HIDDEN, HEADS, POSITIONS, VOCABULARY, PADDED = 4, 32, 4, 24, 101, 128
 TOLERANCE = 1e-5
+PATIENCE = 300          # seconds
 VERSION = importlib.metadata.version("megatron-core")
 
 # The writers of 0.12 call a torch that is older than the one here.
@@ -169,7 +170,11 @@ def train(case, tensor_size, stages, root):
     os.makedirs(root)
     ranks = [subprocess.Popen([sys.executable, __file__, "--rank", case, str(rank), root],
                               stdin=subprocess.DEVNULL) for rank in range(tensor_size * stages)]
-    statuses = [rank.wait() for rank in ranks]
+    try:                            # one that has died leaves the others waiting for it
+        statuses = [rank.wait(PATIENCE) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
     if any(statuses):
         raise RuntimeError("ranks ended with %s" % statuses)
     for folder in [root, root + "-dist"][:1 + HAS_DISTRIBUTED]:

@@ -241,7 +241,7 @@ def many_ranks(checks, reference):
         source = write(run_of(four, "C", "23.04", 1, even(4, 2, 2)),
                        os.path.join(reference.work, "virtual"), True)
         done, _ = reference.reshape(source)
-        expect_failure(cell, "virtual stages", done, "Error")
+        expect_failure(cell, "virtual stages", done, "KeyError")
 
 
 def main(work):

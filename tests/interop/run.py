@@ -107,7 +107,7 @@ def write_table(root):
     head, rest = text.split(BEGIN)
     tail = rest.split(END)[1]
     lines = ["| program | version | what was compared | result |", "|---|---|---|---|"]
-    lines += ["| %s |" % " | ".join(row) for row in rows]
+    lines += ["| %s |" % " | ".join(text.replace("|", "\\|") for text in row) for row in rows]
     with open(path, "w") as file:
         file.write(head + BEGIN + "\n" + "\n".join(lines) + "\n" + END + tail)
 
