@@ -36,6 +36,17 @@ is_size_given(const struct conversion *conversion)
 		|| (conversion->options->config != NULL && conversion->given.values.vocabulary > 0);
 }
 
+/* What the programs that a profile is for do not know. */
+static void
+doubt_profile(struct conversion *conversion)
+{
+	if (conversion->form.is_4_18
+	    && conversion->model->arguments.activation == ACTIVATION_SQUARED_RELU)
+		decision_log_note(&conversion->answer.log, NOTE_WARNING, "profile-activation",
+			"squared ReLU (relu2) is unknown to transformers 4.18, which the profile is "
+			"for: later versions load it");
+}
+
 /* The model, and the tokenizer: what was found tells of padding, and must fit then. */
 static bool
 open_model(struct conversion *conversion, struct error *err)
@@ -53,6 +64,8 @@ open_model(struct conversion *conversion, struct error *err)
 		return false;
 	model_options.tokenizer_size = tokenizer_source_size(&conversion->tokenizer);
 	conversion->model = model_open(conversion->shards, &model_options, log, err);
+	if (conversion->model != NULL)
+		doubt_profile(conversion);
 	return conversion->model != NULL && tokenizer_source_settle(&conversion->tokenizer,
 		&conversion->model->arguments, is_size_given(conversion), log, err);
 }
