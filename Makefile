@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check tests matrix asan bench install uninstall \
-  dist deb static clean
+.PHONY: all help packages demo check check-ngc tests matrix interop asan fuzz fuzzers bench install \
+  uninstall dist deb static clean
 
 all:
 
@@ -45,6 +45,8 @@ LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(filter-out src/cli/%,$(wildcard 
 CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/cli/*.c)))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/fuzz_%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+REPLAY  := $(FUZZ:$(BUILD)/tests/fuzz/fuzz_%=$(BUILD)/tests/fuzz/replay_%)
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
@@ -75,7 +77,10 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/bench/cast: $(LIB)
 $(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
-$(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM):
+$(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
+$(FUZZ): %: %.o $(LIB)
+$(FUZZ): LDFLAGS += -fsanitize=fuzzer
+$(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
@@ -122,7 +127,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS)
+tests: all $(UNIT) $(READERS) $(REPLAY)
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -133,9 +138,28 @@ matrix:
 	@$${PYTHON:-/usr/bin/python3} tests/matrix/cast.py $(STREAM)
 	@sh tests/matrix/run.sh $(BUILD)/megatron2hf
 
+# Against the real programs, in environments of pinned versions from PyPI; ONLY="SUITE ..." for some.
+interop:
+	@sh tests/bootstrap.sh interop
+	@$(MAKE) --no-print-directory -s all $(BENCH)
+	@$${PYTHON:-/usr/bin/python3} tests/interop/run.py $(BUILD) $(ONLY)
+
+# The same for NVIDIA's file: NGC=FILE.  Without it, for a stand-in of its size.
+check-ngc:
+	@NGC="$(NGC)" $(MAKE) --no-print-directory -s interop ONLY=ngc
+
 asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
+fuzz:
+	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
+	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh fuzz $(BUILD)/fuzz
+
+fuzzers: $(FUZZ)
 
 bench: all $(BENCH)
 	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
@@ -187,8 +211,11 @@ help:
 	@echo "make check       packages, build, all tests"
 	@echo "make tests       all tests, nothing installed"
 	@echo "make matrix      packages, python3-torch, build, checkpoints of every era"
+	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
+	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-	@echo "make bench       full-size benchmark: 6 GB of disk, some minutes"
+	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
+	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make dist        source tarball, the same bytes every time"
@@ -198,4 +225,5 @@ help:
 	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, LIBDIR, DESTDIR, WERROR=1"
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(BUILD)/src/completions.d $(UNIT:=.d) $(READERS:=.d) \
+  $(FUZZ:=.d) $(BUILD)/tests/fuzz/replay.d \
   $(STREAM).d $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)

@@ -173,8 +173,8 @@ struct m2h_tensor {
 	const char *dtype;
 	const char *shape;      /* "[50304, 1024]" */
 	const char *stride;     /* "[1024, 1]" */
-	const char *storage;    /* key of its storage; "" in safetensors */
-	uint64_t    offset;     /* in elements in the storage; in bytes in a safetensors file */
+	const char *storage;    /* key of its storage; "" in weights of Hugging Face's form */
+	uint64_t    offset;     /* in elements in the storage; without one, in bytes in the file */
 	uint64_t    bytes;
 };
 

@@ -16,6 +16,7 @@ run() {
 		run "$test"
 	done
 	run sh tests/house.sh "$build/megatron2hf"
+	run sh tests/fuzz/run.sh replay "$build"
 	run sh tests/cli/run.sh "$build/megatron2hf"
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/dist/run.sh "$build/megatron2hf"
@@ -28,6 +29,7 @@ run() {
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"
 	run sh tests/reports/run.sh "$build/megatron2hf"
+	run sh tests/manual/run.sh "$build/megatron2hf"
 	run bash tests/install/run.sh "$build"
 	echo "status $status"
 } 2>&1 | tee "$log" | grep -av '^status [01]$'

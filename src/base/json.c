@@ -300,6 +300,19 @@ json_member(const struct json *object, const char *key)
 }
 
 const struct json *
+json_required(const struct json *object, const char *key, enum json_kind kind,
+	const char *pointer, const char *slug, struct error *err)
+{
+	const struct json *found = json_member(object, key);
+
+	if (found != NULL && json_kind(found) == kind)
+		return found;
+	error_set(err, ERROR_CORRUPT, slug, "%s: %s", pointer,
+		found == NULL ? "is missing" : "is of the wrong kind");
+	return NULL;
+}
+
+const struct json *
 json_first(const struct json *container)
 {
 	return (const struct json *)node_of(container)->child;
@@ -513,4 +526,32 @@ json_write_null(struct json_writer *w)
 {
 	begin_item(w);
 	text_add(w->to, "null");
+}
+
+void
+json_add_string(struct json_writer *w, const char *key, const char *string)
+{
+	json_write_key(w, key);
+	json_write_string(w, string);
+}
+
+void
+json_add_u64(struct json_writer *w, const char *key, uint64_t number)
+{
+	json_write_key(w, key);
+	json_write_u64(w, number);
+}
+
+void
+json_add_bool(struct json_writer *w, const char *key, bool value)
+{
+	json_write_key(w, key);
+	json_write_bool(w, value);
+}
+
+void
+json_open_member(struct json_writer *w, const char *key, char bracket)
+{
+	json_write_key(w, key);
+	json_open(w, bracket);
 }

@@ -22,6 +22,10 @@ void         json_free(struct json *root);               /* NULL is fine */
 
 enum json_kind     json_kind(const struct json *node);
 const struct json *json_member(const struct json *object, const char *key);  /* or NULL */
+/* The member that must be there and of this kind.  NULL: *err, ERROR_CORRUPT `slug`, with the
+ * place as a JSON pointer (RFC 6901). */
+const struct json *json_required(const struct json *object, const char *key,
+	enum json_kind kind, const char *pointer, const char *slug, struct error *err);
 const struct json *json_first(const struct json *container);                 /* or NULL */
 const struct json *json_next(const struct json *node);                       /* or NULL */
 const char        *json_key(const struct json *node);      /* of an object's member */
@@ -47,11 +51,16 @@ struct json_writer {
 void json_open(struct json_writer *w, char bracket);     /* '{' or '[' */
 void json_close(struct json_writer *w, char bracket);    /* '}' or ']' */
 void json_write_key(struct json_writer *w, const char *key);
-void json_write_string(struct json_writer *w, const char *string);
+void json_write_string(struct json_writer *w, const char *string);  /* NULL: null */
 void json_write_bytes(struct json_writer *w, const char *string, size_t length);
 void json_write_u64(struct json_writer *w, uint64_t number);
 void json_write_double(struct json_writer *w, double number);    /* text_double */
 void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
+/* A member of an object: its key, and the value or its opening bracket. */
+void json_add_string(struct json_writer *w, const char *key, const char *string);
+void json_add_u64(struct json_writer *w, const char *key, uint64_t number);
+void json_add_bool(struct json_writer *w, const char *key, bool value);
+void json_open_member(struct json_writer *w, const char *key, char bracket);
 
 #endif

@@ -8,7 +8,7 @@
 /*
  * All or nothing: files are made in a sibling directory ".NAME.m2h-XXXXXX" of the
  * destination, synced, and moved to its name in one rename.  Until staging_publish() the
- * destination is untouched; staging_abandon() removes all that was made here and nothing
+ * destination is untouched; staging_close() removes all that was made here and nothing
  * else.  One thread.
  */
 struct staging;
@@ -25,10 +25,6 @@ struct staging *staging_open(const char *destination, bool replace, struct error
 /* The same in `folder`, for files that only pass through and are never published: readable by
  * the owner alone, and any number may be there side by side. */
 struct staging *staging_open_private(const char *folder, struct error *err);
-/* The same for a destination that is one file: staging_write() it, then staging_sync() and
- * staging_publish_file(). */
-struct staging *staging_open_file(const char *destination, bool replace, struct error *err);
-bool            staging_check_file(const char *destination, bool replace, struct error *err);
 /* A new file of `size` bytes (space reserved where the file system can), opened for
  * reading and writing, mode 0666 less the umask.  -1: *err.  Closed by staging_sync(). */
 int  staging_create(struct staging *staging, const char *name, uint64_t size,
@@ -43,8 +39,6 @@ bool staging_sync(struct staging *staging, struct error *err);
 /* One rename (an exchange where the destination is replaced), parent fsynced, the old
  * tree removed.  The handle is then spent in either case, but must still be closed. */
 bool staging_publish(struct staging *staging, struct error *err);
-/* The one file that was written moves to the destination, whose directory is fsynced. */
-bool staging_publish_file(struct staging *staging, struct error *err);
 /* Removes what is not published; NULL is fine. */
 void staging_close(struct staging *staging);
 

@@ -246,12 +246,12 @@ spread_exponent(char to[TEXT_NUMBER_SIZE])
 			digits[count++] = *at;
 	digits[count] = '\0';
 	if (exponent < 0)
-		snprintf(to, TEXT_NUMBER_SIZE, "%s0.%.*s%s", sign, -exponent - 1, zeros, digits);
+		text_format(to, TEXT_NUMBER_SIZE, "%s0.%.*s%s", sign, -exponent - 1, zeros, digits);
 	else if (count <= exponent + 1)
-		snprintf(to, TEXT_NUMBER_SIZE, "%s%s%.*s.0", sign, digits, exponent + 1 - count,
+		text_format(to, TEXT_NUMBER_SIZE, "%s%s%.*s.0", sign, digits, exponent + 1 - count,
 			zeros);
 	else
-		snprintf(to, TEXT_NUMBER_SIZE, "%s%.*s.%s", sign, exponent + 1, digits,
+		text_format(to, TEXT_NUMBER_SIZE, "%s%.*s.%s", sign, exponent + 1, digits,
 			digits + exponent + 1);
 }
 
@@ -349,11 +349,12 @@ const char *
 text_nearest(const char *word, const char *const *entries, size_t count)
 {
 	const char *nearest = NULL;
-	size_t      least = strlen(word) / 3 + 2;       /* further away is no likeness */
+	size_t      length = strlen(word), least = length / 3 + 2;      /* further away is no
+	                                                                   likeness */
 
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, entries[i]);
-		if (distance < least) {
+		if (distance < least && distance < length) {
 			least = distance;
 			nearest = entries[i];
 		}

@@ -1,6 +1,7 @@
 #include "check/difference.h"
 
 #include "base/text.h"
+#include "plan/cast.h"
 #include "plan/element.h"
 
 #include <float.h>
@@ -40,38 +41,14 @@ whole_value(enum dtype dtype, const unsigned char *element)
 	}
 }
 
-/* The bits of a half moved to where a float has them make it 2^112 times too small; infinities
- * and NaN are then large finite numbers and get the float's exponent instead. */
-static float
-widen_half(uint16_t half)
-{
-	uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
-	float    value;
-
-	memcpy(&value, &bits, sizeof value);
-	value *= 0x1p112f;
-	if (bits >= (uint32_t)0x7c00 << 13) {
-		bits |= 0x7f800000;
-		memcpy(&value, &bits, sizeof value);
-	}
-	return (half & 0x8000) != 0 ? -value : value;
-}
-
-/* Many elements as numbers: halves in a loop of their own, since nearly all are. */
+/* Many elements as numbers. */
 static void
 widen(enum dtype dtype, const unsigned char *elements, size_t count, double *to)
 {
 	const size_t size = dtype_size(dtype);
-	uint16_t     half;
 
-	if (dtype == DTYPE_FLOAT16) {
-		for (size_t i = 0; i < count; i++) {
-			memcpy(&half, elements + i * sizeof half, sizeof half);
-			to[i] = (double)widen_half(half);
-		}
-	} else if (dtype_is_weight(dtype)) {
-		for (size_t i = 0; i < count; i++)
-			to[i] = element_value(dtype, elements + i * size);
+	if (dtype_is_weight(dtype)) {
+		cast_elements(dtype, elements, DTYPE_FLOAT64, (unsigned char *)to, count, NULL);
 	} else {
 		for (size_t i = 0; i < count; i++)
 			to[i] = (double)whole_value(dtype, elements + i * size);

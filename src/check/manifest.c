@@ -23,39 +23,23 @@ manifest_container(const struct shards *shards, char *to, size_t size)
 }
 
 static void
-write_text(struct json_writer *w, const char *key, const char *value)
-{
-	json_write_key(w, key);
-	json_write_string(w, value);
-}
-
-static void
-write_number(struct json_writer *w, const char *key, uint64_t value)
-{
-	json_write_key(w, key);
-	json_write_u64(w, value);
-}
-
-static void
 write_file(struct json_writer *w, const struct manifest_file *file)
 {
-	write_text(w, "name", file->name);
-	write_number(w, "bytes", file->bytes);
-	write_text(w, "sha256", file->sha256);
+	json_add_string(w, "name", file->name);
+	json_add_u64(w, "bytes", file->bytes);
+	json_add_string(w, "sha256", file->sha256);
 	if (file->git_blob[0] != '\0')
-		write_text(w, "git_blob_sha1", file->git_blob);
+		json_add_string(w, "git_blob_sha1", file->git_blob);
 }
 
 static void
 write_inputs(struct json_writer *w, const struct manifest *manifest)
 {
-	json_write_key(w, "inputs");
-	json_open(w, '[');
+	json_open_member(w, "inputs", '[');
 	for (size_t i = 0; i < manifest->input_count; i++) {
 		json_open(w, '{');
 		write_file(w, &manifest->inputs[i]);
-		json_write_key(w, "shards");
-		json_open(w, '[');
+		json_open_member(w, "shards", '[');
 		for (size_t s = 0; s < manifest->shards->count; s++)
 			if (manifest->shards->items[s].input == i)
 				json_write_string(w, manifest->shards->items[s].piece != NULL
@@ -74,39 +58,36 @@ write_layout(struct json_writer *w, const struct manifest *manifest)
 	char                container[128];
 
 	manifest_container(manifest->shards, container, sizeof container);
-	json_write_key(w, "layout");
-	json_open(w, '{');
-	write_text(w, "dialect", dialect_name(model->dialect));
-	write_text(w, "container", container);
-	write_text(w, "folder", manifest->shards->iteration);
-	write_text(w, "checkpoint_version", model->version_label);
-	write_number(w, "tensor_parallel_size", manifest->shards->tensor_size);
-	write_number(w, "pipeline_parallel_size", manifest->shards->pipeline_size);
-	write_number(w, "virtual_pipeline_size", model->chunk_count);
-	write_number(w, "qkv_layout", (uint64_t)model->qkv_layout);
+	json_open_member(w, "layout", '{');
+	json_add_string(w, "dialect", dialect_name(model->dialect));
+	json_add_string(w, "container", container);
+	json_add_string(w, "folder", manifest->shards->iteration);
+	json_add_string(w, "checkpoint_version", model->version_label);
+	json_add_u64(w, "tensor_parallel_size", manifest->shards->tensor_size);
+	json_add_u64(w, "pipeline_parallel_size", manifest->shards->pipeline_size);
+	json_add_u64(w, "virtual_pipeline_size", model->chunk_count);
+	json_add_u64(w, "qkv_layout", (uint64_t)model->qkv_layout);
 	json_close(w, '}');
 }
 
 static void
 write_log(struct json_writer *w, const struct decision_log *log)
 {
-	json_write_key(w, "decisions");
-	json_open(w, '[');
+	json_open_member(w, "decisions", '[');
 	for (size_t i = 0; i < log->decision_count; i++) {
 		json_open(w, '{');
-		write_text(w, "key", log->decisions[i].key);
-		write_text(w, "value", log->decisions[i].value);
-		write_text(w, "source", log->decisions[i].source);
+		json_add_string(w, "key", log->decisions[i].key);
+		json_add_string(w, "value", log->decisions[i].value);
+		json_add_string(w, "source", log->decisions[i].source);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
-	json_write_key(w, "notes");
-	json_open(w, '[');
+	json_open_member(w, "notes", '[');
 	for (size_t i = 0; i < log->note_count; i++) {
 		json_open(w, '{');
-		write_text(w, "level", log->notes[i].level == NOTE_WARNING ? "warning" : "note");
-		write_text(w, "code", log->notes[i].slug);
-		write_text(w, "text", log->notes[i].text);
+		json_add_string(w, "level", log->notes[i].level == NOTE_WARNING ? "warning" : "note");
+		json_add_string(w, "code", log->notes[i].slug);
+		json_add_string(w, "text", log->notes[i].text);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -117,23 +98,21 @@ write_counts(struct json_writer *w, const struct manifest *manifest)
 {
 	const struct plan *plan = manifest->plan;
 
-	json_write_key(w, "counts");
-	json_open(w, '{');
-	write_number(w, "tensors", plan->distinct_count);
-	write_number(w, "parameters", plan->parameter_count);
-	write_number(w, "stored_parameters", manifest->model->parameter_count);
-	write_number(w, "slices_copied", plan->slice_count);
-	write_number(w, "replicas_compared", plan->replica_count);
-	write_number(w, "tensors_of_zeros", plan->zero_count);
-	write_number(w, "padding_rows_left_out", plan->padding_rows);
+	json_open_member(w, "counts", '{');
+	json_add_u64(w, "tensors", plan->distinct_count);
+	json_add_u64(w, "parameters", plan->parameter_count);
+	json_add_u64(w, "stored_parameters", manifest->model->parameter_count);
+	json_add_u64(w, "slices_copied", plan->slice_count);
+	json_add_u64(w, "replicas_compared", plan->replica_count);
+	json_add_u64(w, "tensors_of_zeros", plan->zero_count);
+	json_add_u64(w, "padding_rows_left_out", plan->padding_rows);
 	json_close(w, '}');
-	json_write_key(w, "dropped");
-	json_open(w, '[');
+	json_open_member(w, "dropped", '[');
 	for (size_t i = 0; i < manifest->model->dropped_count; i++) {
 		json_open(w, '{');
-		write_text(w, "what", manifest->model->dropped[i].what);
-		write_text(w, "reason", manifest->model->dropped[i].reason);
-		write_number(w, "bytes", manifest->model->dropped[i].bytes);
+		json_add_string(w, "what", manifest->model->dropped[i].what);
+		json_add_string(w, "reason", manifest->model->dropped[i].reason);
+		json_add_u64(w, "bytes", manifest->model->dropped[i].bytes);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -163,8 +142,7 @@ write_origin(struct json_writer *w, const struct manifest *manifest,
 		: &manifest->model->parameters[tensor->parameter];
 	const char                   *made = made_how(tensor);
 
-	json_write_key(w, "from");
-	json_open(w, '{');
+	json_open_member(w, "from", '{');
 	if (from != NULL) {
 		const struct role_facts *facts = &dialect_roles[from->role];
 		char                     name[128];
@@ -173,17 +151,16 @@ write_origin(struct json_writer *w, const struct manifest *manifest,
 			text_format(name, sizeof name, "layers.%u.%s", from->layer, facts->name);
 		else
 			text_format(name, sizeof name, "%s", facts->name);
-		write_text(w, "parameter", name);
+		json_add_string(w, "parameter", name);
 	}
-	json_write_key(w, "shards");
-	json_open(w, '[');
+	json_open_member(w, "shards", '[');
 	for (size_t i = 0; from != NULL && i < from->slice_count; i++)
 		json_write_string(w, manifest->shards->items[from->slices[i].shard].name);
 	json_close(w, ']');
 	if (made != NULL)
-		write_text(w, "made", made);
+		json_add_string(w, "made", made);
 	if (tensor->dtype != tensor->source_dtype)
-		write_text(w, "cast_from", dtype_safetensors_name(tensor->source_dtype));
+		json_add_string(w, "cast_from", dtype_safetensors_name(tensor->source_dtype));
 	json_close(w, '}');
 }
 
@@ -193,16 +170,15 @@ write_place(struct json_writer *w, const char *name, enum dtype dtype, const uin
 	unsigned rank, const char *file, uint64_t offset, uint64_t bytes)
 {
 	json_open(w, '{');
-	write_text(w, "name", name);
-	write_text(w, "dtype", dtype_safetensors_name(dtype));
-	json_write_key(w, "shape");
-	json_open(w, '[');
+	json_add_string(w, "name", name);
+	json_add_string(w, "dtype", dtype_safetensors_name(dtype));
+	json_open_member(w, "shape", '[');
 	for (unsigned d = 0; d < rank; d++)
 		json_write_u64(w, shape[d]);
 	json_close(w, ']');
-	write_text(w, "file", file);
-	write_number(w, "offset", offset);
-	write_number(w, "bytes", bytes);
+	json_add_string(w, "file", file);
+	json_add_u64(w, "offset", offset);
+	json_add_u64(w, "bytes", bytes);
 }
 
 static void
@@ -210,15 +186,14 @@ write_tensors(struct json_writer *w, const struct manifest *manifest)
 {
 	const struct weight_files *files = manifest->plan->files;
 
-	json_write_key(w, "tensors");
-	json_open(w, '[');
+	json_open_member(w, "tensors", '[');
 	for (size_t i = 0; i < manifest->plan->tensor_count; i++) {
 		const struct plan_tensor *tensor = &manifest->plan->tensors[i];
 
 		write_place(w, tensor->name, tensor->dtype, tensor->shape, tensor->rank,
 			files->files[tensor->file].name, tensor->offset, tensor->bytes);
 		if (manifest->tensor_sha256 != NULL)
-			write_text(w, "sha256", manifest->tensor_sha256[i]);
+			json_add_string(w, "sha256", manifest->tensor_sha256[i]);
 		write_origin(w, manifest, tensor);
 		json_close(w, '}');
 	}
@@ -227,9 +202,8 @@ write_tensors(struct json_writer *w, const struct manifest *manifest)
 
 		write_place(w, tied->tensor.name, tied->dtype, tied->tensor.shape, tied->tensor.rank,
 			files->files[tied->file].name, tied->offset, tied->bytes);
-		json_write_key(w, "from");
-		json_open(w, '{');
-		write_text(w, "tied_to", "transformer.wte.weight");
+		json_open_member(w, "from", '{');
+		json_add_string(w, "tied_to", "transformer.wte.weight");
 		json_close(w, '}');
 		json_close(w, '}');
 	}
@@ -242,18 +216,16 @@ manifest_write(const struct manifest *manifest, struct text *to)
 	struct json_writer w = { .to = to, .indent = 2 };
 
 	json_open(&w, '{');
-	write_text(&w, "schema", "megatron2hf.conversion/1");
-	json_write_key(&w, "tool");
-	json_open(&w, '{');
-	write_text(&w, "name", "megatron2hf");
-	write_text(&w, "version", manifest->tool_version);
+	json_add_string(&w, "schema", "megatron2hf.conversion/1");
+	json_open_member(&w, "tool", '{');
+	json_add_string(&w, "name", "megatron2hf");
+	json_add_string(&w, "version", manifest->tool_version);
 	json_close(&w, '}');
 	write_inputs(&w, manifest);
 	write_layout(&w, manifest);
 	write_log(&w, manifest->log);
 	write_counts(&w, manifest);
-	json_write_key(&w, "outputs");
-	json_open(&w, '[');
+	json_open_member(&w, "outputs", '[');
 	for (size_t i = 0; i < manifest->output_count; i++) {
 		json_open(&w, '{');
 		write_file(&w, &manifest->outputs[i]);

@@ -1,43 +1,15 @@
 #include "check/pem_file.h"
 
+#include "base/descriptor.h"
 #include "base/ecdsa.h"
-#include "base/signals.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_BYTES         ((size_t)1 << 20)
-#define POLL_MILLISECONDS 200
-
-/* What there is, *count 0 at the end.  poll() is not restarted after a signal as read() is, so
- * that a pipe that nobody fills can be left. */
-static bool
-read_some(int fd, char *to, size_t room, size_t *count, struct error *err)
-{
-	for (;;) {
-		struct pollfd ready = { .fd = fd, .events = POLLIN };
-		int           polled;
-		ssize_t       got;
-
-		if (!signals_go_on(err))
-			return false;
-		polled = poll(&ready, 1, POLL_MILLISECONDS);
-		if (polled == 0 || (polled < 0 && errno == EINTR))
-			continue;
-		got = read(fd, to, room);
-		if (got >= 0) {
-			*count = (size_t)got;
-			return true;
-		}
-		if (errno != EINTR && errno != EAGAIN)
-			return error_os(err, ERROR_NO_INPUT, "noinput", "cannot read it");
-	}
-}
+#define MAX_BYTES ((size_t)1 << 20)
 
 static bool
 read_all(int fd, struct pem_file *file, struct error *err)
@@ -54,8 +26,8 @@ read_all(int fd, struct pem_file *file, struct error *err)
 	if ((file->bytes = malloc(MAX_BYTES + 1)) == NULL)
 		return error_no_memory(err, MAX_BYTES + 1);
 	do {
-		if (!read_some(fd, file->bytes + file->length, MAX_BYTES + 1 - file->length, &count,
-			err))
+		if (!descriptor_read(fd, file->bytes + file->length, MAX_BYTES + 1 - file->length,
+			&count, err))
 			return false;
 		file->length += count;
 		if (file->length > MAX_BYTES)

@@ -1,13 +1,14 @@
 #include "check/sign.h"
 
+#include "base/atomic_file.h"
 #include "base/certificate.h"
 #include "base/signals.h"
-#include "base/whole_file.h"
 #include "check/pem_file.h"
 #include "check/signature.h"
 #include "check/signed_files.h"
 #include "container/input_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define ARENA_LIMIT ((size_t)256 << 20)
 #define BLOCK_BYTES ((size_t)1 << 20)
 #define SIGNATURE   "model.sig"
+#define SIGNATURE_BYTES (UINT64_C(64) << 20)
 
 /* OMS v1.0 leaves these out, at the top of the directory only. */
 static const char *const always_ignored[] = {
@@ -176,6 +178,26 @@ hash_all(struct signing *signing, struct error *err)
 	return true;
 }
 
+/* --force takes the place of an earlier signature, not of a file that is to be signed. */
+static bool
+check_replaced(const struct signing *signing, const char *name, struct error *err)
+{
+	struct error       ignored = { 0 };
+	struct input_file *file = input_file_open_at(signing->directory, name, name, &ignored);
+	char              *bytes = NULL;
+	bool               is_signature = file == NULL && ignored.os_errno == ENOENT;
+
+	if (file != NULL && (bytes = input_file_text(file, SIGNATURE_BYTES, &ignored)) != NULL)
+		is_signature = signature_is_bundle(bytes, (size_t)file->size);
+	free(bytes);
+	input_file_close(file);
+	if (is_signature)
+		return true;
+	error_set(err, ERROR_USAGE, "sameio", "'%s' is a file of the directory, and no signature",
+		signing->result->output);
+	return error_hint(err, "name another file, or none for " SIGNATURE);
+}
+
 /* A signature that is written into the directory is not part of what it signs. */
 static bool
 choose_ignored(struct signing *signing, struct error *err)
@@ -195,6 +217,8 @@ choose_ignored(struct signing *signing, struct error *err)
 	if (!text_is_utf8(name, strlen(name)))
 		return error_set(err, ERROR_USAGE, "usage",
 			"--output: the name of a signature in the directory must be UTF-8");
+	if (!check_replaced(signing, name, err))
+		return false;
 	ignored[IGNORED_COUNT] = arena_copy(&result->arena, name, strlen(name));
 	result->statement.ignored_count++;
 	return ignored[IGNORED_COUNT] != NULL || error_no_memory(err, strlen(name));
@@ -259,7 +283,7 @@ sign_all(struct signing *signing, struct error *err)
 		done = signature_write(payload.bytes, payload.length, signing->key, signing->chain,
 			&bundle, err) && check_bundle(signing, &bundle, &payload, err)
 			&& signals_go_on(err)
-			&& whole_file_write(signing->result->output, bundle.bytes, bundle.length,
+			&& atomic_file_write(signing->result->output, bundle.bytes, bundle.length,
 				order->replace, err);
 out:
 	text_free(&payload);
@@ -297,12 +321,14 @@ sign_directory(const struct sign_order *order, struct sign_result *result,
 	signing.directory = open(order->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (signing.directory < 0) {
 		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
+		if (err->os_errno == ENOTDIR)
+			error_hint(err, "a directory is expected; all files in it are signed together");
 		return error_in_file(err, order->directory);
 	}
 	if ((result->output = choose_output(result, order)) == NULL)
 		error_no_memory(err, strlen(order->directory));
 	else
-		done = whole_file_check(result->output, order->replace, err)
+		done = atomic_file_check(result->output, order->replace, err)
 			&& read_key(&signing, err) && read_chain(&signing, err)
 			&& sign_all(&signing, err);
 	free(signing.block);

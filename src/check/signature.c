@@ -74,17 +74,11 @@ only_known(const struct json *object, const char *pointer, const char *const *kn
 	return true;
 }
 
-/* The member that must be there, of this kind; NULL and *err. */
 static const struct json *
 member(const struct json *object, const char *key, enum json_kind kind, const char *pointer,
 	struct error *err)
 {
-	const struct json *found = json_member(object, key);
-
-	if (found != NULL && json_kind(found) == kind)
-		return found;
-	fault(err, pointer, found == NULL ? "is missing" : "is of the wrong kind");
-	return NULL;
+	return json_required(object, key, kind, pointer, "sigunknown", err);
 }
 
 static const struct json *
@@ -233,6 +227,20 @@ read_bundle(const struct json *root, struct bundle *bundle, struct error *err)
 			? "stands beside dsseEnvelope" : "stands in the place of dsseEnvelope");
 	return only_known(root, "", in_bundle, err)
 		&& read_material(root, bundle, err) && read_envelope(root, bundle, err);
+}
+
+bool
+signature_is_bundle(const char *bytes, size_t length)
+{
+	struct error       ignored = { 0 };
+	struct json       *root = json_parse(bytes, length, &ignored);
+	const struct json *type = root != NULL && json_kind(root) == JSON_OBJECT
+		? json_member(root, "mediaType") : NULL;
+	const char        *text = type != NULL ? json_string(type) : NULL;
+	bool               is_bundle = text != NULL && strcmp(text, MEDIA_TYPE) == 0;
+
+	json_free(root);
+	return is_bundle;
 }
 
 /* ---- trust ------------------------------------------------------------------------ */
@@ -404,10 +412,8 @@ write_base64(struct json_writer *w, const char *key, const void *bytes, size_t l
 static bool
 write_chain(struct json_writer *w, const struct certificate_list *chain, struct error *err)
 {
-	json_write_key(w, "x509CertificateChain");
-	json_open(w, '{');
-	json_write_key(w, "certificates");
-	json_open(w, '[');
+	json_open_member(w, "x509CertificateChain", '{');
+	json_open_member(w, "certificates", '[');
 	for (size_t i = 0; i < certificate_count(chain); i++) {
 		struct text der = { 0 };
 		bool        done = certificate_der(chain, i, &der, err);
@@ -430,17 +436,13 @@ static void
 write_envelope(struct json_writer *w, const char *payload, size_t length,
 	const struct text *sig)
 {
-	json_write_key(w, "dsseEnvelope");
-	json_open(w, '{');
+	json_open_member(w, "dsseEnvelope", '{');
 	write_base64(w, "payload", payload, length);
-	json_write_key(w, "payloadType");
-	json_write_string(w, PAYLOAD_TYPE);
-	json_write_key(w, "signatures");
-	json_open(w, '[');
+	json_add_string(w, "payloadType", PAYLOAD_TYPE);
+	json_open_member(w, "signatures", '[');
 	json_open(w, '{');
 	write_base64(w, "sig", sig->bytes, sig->length);
-	json_write_key(w, "keyid");
-	json_write_string(w, "");
+	json_add_string(w, "keyid", "");
 	json_close(w, '}');
 	json_close(w, ']');
 	json_close(w, '}');
@@ -458,22 +460,17 @@ signature_write(const char *payload, size_t length, const struct ecdsa_key *key,
 	    || !ecdsa_sign(key, pae.bytes, pae.length, &sig, err))
 		goto out;
 	json_open(&w, '{');
-	json_write_key(&w, "mediaType");
-	json_write_string(&w, MEDIA_TYPE);
-	json_write_key(&w, "verificationMaterial");
-	json_open(&w, '{');
+	json_add_string(&w, "mediaType", MEDIA_TYPE);
+	json_open_member(&w, "verificationMaterial", '{');
 	if (chain != NULL) {
 		if (!write_chain(&w, chain, err))
 			goto out;
 	} else {
-		json_write_key(&w, "publicKey");
-		json_open(&w, '{');
-		json_write_key(&w, "hint");
-		json_write_string(&w, ecdsa_fingerprint(key));
+		json_open_member(&w, "publicKey", '{');
+		json_add_string(&w, "hint", ecdsa_fingerprint(key));
 		json_close(&w, '}');
 	}
-	json_write_key(&w, "tlogEntries");
-	json_open(&w, '[');
+	json_open_member(&w, "tlogEntries", '[');
 	json_close(&w, ']');
 	json_close(&w, '}');
 	write_envelope(&w, payload, length, &sig);

@@ -40,6 +40,9 @@ bool signature_verify(const char *bytes, size_t length, const struct signature_t
 	struct signature *to, struct error *err);
 void signature_fini(struct signature *signature);
 
+/* Does it say that it is a bundle?  No more than that is looked at. */
+bool signature_is_bundle(const char *bytes, size_t length);
+
 /* Signs the payload and adds the bundle, one line.  `chain` is that of the key, or NULL. */
 bool signature_write(const char *payload, size_t length, const struct ecdsa_key *key,
 	const struct certificate_list *chain, struct text *to, struct error *err);

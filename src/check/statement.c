@@ -65,33 +65,22 @@ statement_seal(struct statement *statement, struct error *err)
 /* ---- writing ---------------------------------------------------------------------- */
 
 static void
-add_string(struct json_writer *w, const char *key, const char *value)
-{
-	json_write_key(w, key);
-	json_write_string(w, value);
-}
-
-static void
 add_predicate(struct json_writer *w, const struct statement *statement)
 {
-	json_write_key(w, "resources");
-	json_open(w, '[');
+	json_open_member(w, "resources", '[');
 	for (size_t i = 0; i < statement->count; i++) {
 		json_open(w, '{');
-		add_string(w, "algorithm", "sha256");
-		add_string(w, "digest", statement->files[i].sha256);
-		add_string(w, "name", statement->files[i].name);
+		json_add_string(w, "algorithm", "sha256");
+		json_add_string(w, "digest", statement->files[i].sha256);
+		json_add_string(w, "name", statement->files[i].name);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
-	json_write_key(w, "serialization");
-	json_open(w, '{');
-	add_string(w, "method", "files");
-	add_string(w, "hash_type", "sha256");
-	json_write_key(w, "allow_symlinks");
-	json_write_bool(w, statement->allow_symlinks);
-	json_write_key(w, "ignore_paths");
-	json_open(w, '[');
+	json_open_member(w, "serialization", '{');
+	json_add_string(w, "method", "files");
+	json_add_string(w, "hash_type", "sha256");
+	json_add_bool(w, "allow_symlinks", statement->allow_symlinks);
+	json_open_member(w, "ignore_paths", '[');
 	for (size_t i = 0; i < statement->ignored_count; i++)
 		json_write_string(w, statement->ignored[i]);
 	json_close(w, ']');
@@ -104,20 +93,17 @@ statement_write(const struct statement *statement, struct text *to)
 	struct json_writer w = { .to = to };
 
 	json_open(&w, '{');
-	add_string(&w, "_type", STATEMENT_TYPE);
-	json_write_key(&w, "subject");
-	json_open(&w, '[');
+	json_add_string(&w, "_type", STATEMENT_TYPE);
+	json_open_member(&w, "subject", '[');
 	json_open(&w, '{');
-	add_string(&w, "name", statement->subject);
-	json_write_key(&w, "digest");
-	json_open(&w, '{');
-	add_string(&w, "sha256", statement->root);
+	json_add_string(&w, "name", statement->subject);
+	json_open_member(&w, "digest", '{');
+	json_add_string(&w, "sha256", statement->root);
 	json_close(&w, '}');
 	json_close(&w, '}');
 	json_close(&w, ']');
-	add_string(&w, "predicateType", PREDICATE_TYPE);
-	json_write_key(&w, "predicate");
-	json_open(&w, '{');
+	json_add_string(&w, "predicateType", PREDICATE_TYPE);
+	json_open_member(&w, "predicate", '{');
 	add_predicate(&w, statement);
 	json_close(&w, '}');
 	json_close(&w, '}');
@@ -131,17 +117,11 @@ fault(struct error *err, const char *pointer, const char *what)
 	return error_set(err, ERROR_CORRUPT, "sigstatement", "%s: %s", pointer, what);
 }
 
-/* The member that must be there; NULL, and *err, when it is not or is of another kind. */
 static const struct json *
 member(const struct json *object, const char *key, enum json_kind kind, const char *pointer,
 	struct error *err)
 {
-	const struct json *found = json_member(object, key);
-
-	if (found != NULL && json_kind(found) == kind)
-		return found;
-	fault(err, pointer, found == NULL ? "is missing" : "is of the wrong kind");
-	return NULL;
+	return json_required(object, key, kind, pointer, "sigstatement", err);
 }
 
 /* The string there must be `expected`: another one is of a version or method of others. */

@@ -11,6 +11,7 @@
 #include "check/verify_weights.h"
 #include "gpt2/tokenizer_check.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,8 @@ verify_directory(const char *directory, const struct verify_trust *trust,
 	run.directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (run.directory == -1) {
 		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
+		if (err->os_errno == ENOTDIR)
+			error_hint(err, "a directory that convert wrote is expected; inspect says what a file is");
 		return error_in_file(err, directory);
 	}
 	done = check_all(&run, err);

@@ -23,6 +23,23 @@ static const struct fixed_key {
 	{ "add_cross_attention", false },
 };
 
+/* Keys that have transformers change the weights it loads. */
+static const char *const changing_keys[] = { "pruned_heads", "quantization_config" };
+
+static void
+check_changing_keys(struct verify_run *run, const struct json *root)
+{
+	for (size_t i = 0; i < sizeof changing_keys / sizeof *changing_keys; i++) {
+		const struct json *node = json_member(root, changing_keys[i]);
+
+		if (node != NULL && json_kind(node) != JSON_NULL
+		    && !(json_kind(node) == JSON_OBJECT && json_first(node) == NULL))
+			verify_run_report(run, ERROR_MISMATCH, "vsource", NAME, NULL,
+				"%s is not of the checkpoint: it changes the weights that are loaded",
+				changing_keys[i]);
+	}
+}
+
 static void
 check_fixed_keys(struct verify_run *run, const char *bytes, size_t length)
 {
@@ -38,6 +55,8 @@ check_fixed_keys(struct verify_run *run, const char *bytes, size_t length)
 				"%s is not %s, as Megatron computes", fixed_keys[i].name,
 				fixed_keys[i].value ? "true" : "false");
 	}
+	if (root != NULL)
+		check_changing_keys(run, root);
 	json_free(root);
 }
 
@@ -52,11 +71,10 @@ verify_config_read(struct verify_run *run, struct gpt2_config *config, char acti
 
 	text_add(&path, "%s/" NAME, run->path);
 	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
-	if (file != NULL && file->size <= CONFIG_BYTES)
-		bytes = malloc((size_t)file->size + 1);
+	if (file != NULL)
+		bytes = input_file_text(file, CONFIG_BYTES, &ignored);
 	if (bytes != NULL)
-		done = input_file_read(file, 0, bytes, (size_t)file->size, &ignored)
-			&& config_read(bytes, (size_t)file->size, config, activation, &ignored);
+		done = config_read(bytes, (size_t)file->size, config, activation, &ignored);
 	if (done)
 		check_fixed_keys(run, bytes, (size_t)file->size);
 	free(bytes);

@@ -46,26 +46,18 @@ read_bundle(const char *path, size_t *length, struct error *err)
 {
 	struct input_file *file = input_file_open(path, NULL, err);
 	char              *bytes = NULL;
-	bool               done = false;
 
 	if (file == NULL)
 		return NULL;
-	if (file->size > MAX_BYTES) {
+	*length = (size_t)file->size;
+	if (file->size > MAX_BYTES)
 		error_set(err, ERROR_LIMIT, "siglarge", "%" PRIu64 " bytes are too large for a "
 			"signature (at most %" PRIu64 ")", file->size, MAX_BYTES);
-	} else if ((bytes = malloc((size_t)file->size + 1)) == NULL) {
-		error_no_memory(err, file->size);
-	} else {
-		*length = (size_t)file->size;
-		bytes[*length] = '\0';
-		done = input_file_read(file, 0, bytes, *length, err);
-	}
+	else
+		bytes = input_file_text(file, MAX_BYTES, err);
 	input_file_close(file);
-	if (!done) {
-		free(bytes);
-		bytes = NULL;
+	if (bytes == NULL)
 		error_in_file(err, path);
-	}
 	return bytes;
 }
 

@@ -3,8 +3,10 @@
 #include "check/source_comparison.h"
 #include "check/verify_cause.h"
 #include "check/verify_config.h"
+#include "check/verify_drift.h"
 #include "check/verify_targets.h"
 #include "megatron/known_classes.h"
+#include "megatron/shard_copies.h"
 #include "plan/execute.h"
 
 #include <inttypes.h>
@@ -74,9 +76,9 @@ find_causes(struct comparing *comparing, const struct source_comparison *compari
 	return comparing->different == 0 || verify_cause_find(comparing, err);
 }
 
-static void
+static bool
 report_all(const struct comparing *comparing, const struct source_comparison *comparison,
-	const struct execute_result *executed)
+	const struct execute_result *executed, struct error *err)
 {
 	for (size_t i = 0; i < comparing->count; i++) {
 		const struct compared *found = source_comparison_of(comparison, i);
@@ -85,13 +87,11 @@ report_all(const struct comparing *comparing, const struct source_comparison *co
 			report_difference(comparing, i, found);
 		else if (found->within > 0)
 			report_within(comparing, i, found);
-		if (found->different == 0 && executed->drifts[i].elements > 0)
-			decision_log_note(comparing->run->log, NOTE_WARNING, "replicated",
-				"%s: the copy in %s differs in %" PRIu64 " elements, by %.3g at most",
-				comparing->tensors[i]->name,
-				comparing->shards->items[executed->drifts[i].shard].name,
-				executed->drifts[i].elements, executed->drifts[i].largest);
+		if (found->different == 0 && executed->drifts[i].elements > 0
+		    && !verify_drift_report(comparing, i, &executed->drifts[i], err))
+			return false;
 	}
+	return true;
 }
 
 /* One set of weights against the checkpoint. */
@@ -122,10 +122,9 @@ compare_set(struct comparing *comparing, struct error *err)
 		target = source_comparison_target(comparison);
 		done = execute_comparison(comparing->shards, plan, &target, &run, &executed, err)
 			&& weight_set_unchanged(comparing->set, err)
-			&& find_causes(comparing, comparison, err);
+			&& find_causes(comparing, comparison, err)
+			&& report_all(comparing, comparison, &executed, err);
 	}
-	if (done)
-		report_all(comparing, comparison, &executed);
 	execute_result_fini(&executed);
 	source_comparison_close(comparison);
 	plan_close(plan);
@@ -206,7 +205,13 @@ open_model(struct comparing *comparing, const struct gpt2_config *config, struct
 	model_close(model);
 	decision_log_fini(&log);
 	*err = (struct error){ 0 };
-	return model_open(comparing->shards, &options, comparing->run->log, err);
+	model = model_open(comparing->shards, &options, comparing->run->log, err);
+	/* What would be a wrong option is a wrong file. */
+	if (model == NULL && err->kind == ERROR_USAGE && options.attention_heads == config->n_head) {
+		err->kind = ERROR_MISMATCH;
+		error_in_file(err, "config.json");
+	}
+	return model;
 }
 
 static bool
@@ -228,7 +233,7 @@ compare_with(struct comparing *comparing, bool indexed, size_t *compared, struct
 	comparing->model = open_model(comparing, has_config ? &config : NULL, err);
 	if (comparing->model != NULL && has_config)
 		verify_config_compare(comparing->run, &comparing->model->arguments, &config);
-	done = comparing->model != NULL
+	done = comparing->model != NULL && shard_copies_check(comparing->shards, err)
 		&& compare_form(comparing, WEIGHTS_SAFETENSORS, compared, err)
 		&& compare_form(comparing, WEIGHTS_TORCH, compared, err);
 	model_close(comparing->model);

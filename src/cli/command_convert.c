@@ -47,10 +47,14 @@ static void
 say_account(struct report *report, const struct m2h_conversion *conversion)
 {
 	report_begin(report, "weights");
-	report_words(report, "%zu pieces used, %zu copies compared, %zu tensors filled with zeros, "
-		"%zu entries left out: none is unaccounted for",
-		conversion->copies - conversion->replicas, conversion->replicas, conversion->zeros,
-		conversion->dropped_count);
+	report_count(report, conversion->copies - conversion->replicas, "piece", "pieces");
+	report_words(report, " used, ");
+	report_count(report, conversion->replicas, "copy", "copies");
+	report_words(report, " compared, ");
+	report_count(report, conversion->zeros, "tensor", "tensors");
+	report_words(report, " filled with zeros, ");
+	report_count(report, conversion->dropped_count, "entry", "entries");
+	report_words(report, " left out: none is unaccounted for");
 	report_end(report);
 }
 

@@ -84,6 +84,13 @@ say_size(struct report *report, const struct m2h_model *model)
 	report_end(report);
 }
 
+/* The row order has been told, with its source. */
+static bool
+has_line(const struct m2h_decision *decision)
+{
+	return strcmp(decision->key, "qkv_layout") == 0;
+}
+
 /* One line for each source that is not "default", in the order of their first value:
  * "tensor shape: n_layer 24, n_embd 1024". */
 static void
@@ -93,18 +100,21 @@ say_sources(struct report *report, const struct m2h_inspection *inspection)
 	size_t                     count = inspection->decision_count, defaults = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		bool first = true, seen = strcmp(decisions[i].source, "default") == 0;
+		bool first = true, is_default = strcmp(decisions[i].source, "default") == 0,
+		     seen = is_default || has_line(&decisions[i]);
 
-		defaults += seen;
+		defaults += is_default;
 		for (size_t j = 0; j < i && !seen; j++)
-			seen = strcmp(decisions[i].source, decisions[j].source) == 0;
+			seen = strcmp(decisions[i].source, decisions[j].source) == 0
+				&& !has_line(&decisions[j]);
 		if (seen)
 			continue;
 		report_begin(report, "from:");
 		report_escaped(report, decisions[i].source);
 		report_words(report, ": ");
 		for (size_t j = i; j < count; j++) {
-			if (strcmp(decisions[i].source, decisions[j].source) != 0)
+			if (strcmp(decisions[i].source, decisions[j].source) != 0
+			    || has_line(&decisions[j]))
 				continue;
 			report_piece(report, &first);
 			report_escaped(report, decisions[j].key);

@@ -59,14 +59,16 @@ find_command(const char *name, struct error *err)
 			return (enum command)i;
 	}
 	error_set(err, ERROR_USAGE, "usage", "unknown command \"%s\"", name);
-	if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
+	if (find_name(name, strlen(name)) != NULL)
+		error_hint(err, "did you mean --%s?", name);
+	else if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
 		error_hint(err, "the commands are convert, inspect, verify, diff, sign and help");
 	return COMMAND_NONE;
 }
 
-/* A name that begins with `word`, or one that is spelled nearly so; NULL: neither. */
+/* A name that begins or ends with `word`, or one that is spelled nearly so; NULL: neither. */
 static const char *
 guess_name(const char *word)
 {
@@ -79,6 +81,9 @@ guess_name(const char *word)
 		if (text_has_prefix(names[i], word))
 			return names[i];
 	}
+	for (size_t i = 0; i < options_count; i++)
+		if (text_has_suffix(names[i], word))    /* --heads */
+			return names[i];
 	return text_nearest(word, names, options_count);
 }
 
@@ -93,8 +98,11 @@ unknown_option(struct parser *parser, const char *dashes, const char *name, size
 	error_set(&fault, ERROR_USAGE, "usage", "unknown option %s%s", dashes, word);
 	if ((guess = guess_name(word)) != NULL)
 		error_hint(&fault, "did you mean --%s?", guess);
+	else if (parser->options->command == COMMAND_NONE)
+		error_hint(&fault, "megatron2hf help COMMAND lists the options");
 	else
-		error_hint(&fault, "megatron2hf help lists the options");
+		error_hint(&fault, "megatron2hf help %s lists the options",
+			options_command(parser->options->command)->name);
 	keep_fault(parser, &fault);
 }
 
@@ -258,8 +266,12 @@ check_operands(const struct parser *parser, struct error *err)
 	const struct command_spec *spec = options_command(options->command);
 	const char                *second = second_operand(options->command);
 
-	if (parser->extra != NULL)
+	if (parser->extra != NULL) {
 		error_set(err, ERROR_USAGE, "usage", "unexpected argument \"%s\"", parser->extra);
+		if (options->command == COMMAND_CONVERT && options->output == NULL)
+			return error_hint(err, "the directory to create comes after -o: "
+				"megatron2hf convert %s", spec->usage);
+	}
 	else if ((spec->operand[0] != '\0' && options->operand == NULL)
 		|| (second != NULL && options->second == NULL))
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);

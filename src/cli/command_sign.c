@@ -21,7 +21,9 @@ say_signed(const struct options *options, const struct m2h_signing *signing)
 			report_inputs(&report, "file", signing->files, signing->file_count);
 		report_begin(&report, "signed");
 		report_escaped(&report, options->operand);
-		report_words(&report, ": %zu files  key ", signing->file_count);
+		report_words(&report, ": ");
+		report_count(&report, signing->file_count, "file", "files");
+		report_words(&report, "  key ");
 		report_sha256(&report, signing->fingerprint);
 		report_words(&report, "  root ");
 		report_sha256(&report, signing->root);

@@ -220,17 +220,6 @@ parse_number(const char *what, const char *value, uint64_t least, uint64_t most,
 	return usage_error(err, what, expected, value);
 }
 
-static bool
-set_output(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	if (value[0] == '\0')
-		return error_set(err, ERROR_USAGE, "usage", "--output: the path is empty");
-	options->output = value;
-	return true;
-}
-
 /* 64 hex digits in either case, with or without "sha256:" before them, are a digest; any
  * other word is a path, unless it looks like a digest that lost some digits. */
 static bool
@@ -281,16 +270,6 @@ set_vocab_size(struct options *options, const struct option_spec *spec, const ch
 }
 
 static bool
-set_tokenizer(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->tokenizer = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--tokenizer: the path is empty");
-}
-
-static bool
 set_model_card(struct options *options, const struct option_spec *spec, const char *value,
 	struct error *err)
 {
@@ -307,16 +286,6 @@ set_license(struct options *options, const struct option_spec *spec, const char 
 	(void)spec, (void)err;
 	options->license = value;
 	return true;
-}
-
-static bool
-set_staging(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->staging = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--staging: the path is empty");
 }
 
 static bool
@@ -375,26 +344,6 @@ set_iteration(struct options *options, const struct option_spec *spec, const cha
 	    || (text_parse_u64(value, strlen(value), &number) && number > 0))
 		return true;
 	return usage_error(err, "--iteration", "a number above 0 or release", value);
-}
-
-static bool
-set_source(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->source = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--source: the path is empty");
-}
-
-static bool
-set_config(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
-{
-	(void)spec;
-	options->config = value;
-	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
-		"--config: the path is empty");
 }
 
 /* "github", "junit=FILE" or "sarif=FILE"; each use adds a report. */
@@ -509,6 +458,11 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 			"--%s: the path is empty", spec->name); \
 	}
 
+SET_PATH(set_output, output)
+SET_PATH(set_tokenizer, tokenizer)
+SET_PATH(set_staging, staging)
+SET_PATH(set_source, source)
+SET_PATH(set_config, config)
 SET_PATH(set_key, key)
 SET_PATH(set_certificate, certificate)
 SET_PATH(set_signature, signature)

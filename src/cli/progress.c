@@ -186,17 +186,14 @@ say_json(const struct progress_state *state, uint64_t elapsed_ms)
 	struct json_writer w = { .to = &line, .ascii = true };
 
 	json_open(&w, '{');
-	json_write_key(&w, "phase");
-	json_write_string(&w, phase_names[state->phase]);
-	json_write_key(&w, "done");
-	json_write_u64(&w, state->done);
+	json_add_string(&w, "phase", phase_names[state->phase]);
+	json_add_u64(&w, "done", state->done);
 	json_write_key(&w, "total");
 	if (state->total > 0)
 		json_write_u64(&w, state->total);
 	else
 		json_write_null(&w);
-	json_write_key(&w, "elapsed_ms");
-	json_write_u64(&w, elapsed_ms);
+	json_add_u64(&w, "elapsed_ms", elapsed_ms);
 	json_write_key(&w, "eta_seconds");
 	if (state->has_eta)
 		json_write_u64(&w, state->eta_seconds);

@@ -62,6 +62,12 @@ report_words(struct report *report, const char *fmt, ...)
 }
 
 void
+report_count(struct report *report, size_t count, const char *one, const char *many)
+{
+	report_words(report, "%zu %s", count, count == 1 ? one : many);
+}
+
+void
 report_escaped(struct report *report, const char *untrusted)
 {
 	size_t length = untrusted != NULL ? strlen(untrusted) : 0, room = 4 * length + 1;

@@ -22,6 +22,7 @@ struct report report_start(const struct options *options, int descriptor, unsign
 void report_begin(struct report *report, const char *label);
 void report_words(struct report *report, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+void report_count(struct report *report, size_t count, const char *one, const char *many);
 void report_escaped(struct report *report, const char *untrusted);      /* whole, never cut */
 void report_end(struct report *report);
 

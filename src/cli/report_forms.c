@@ -47,7 +47,7 @@ report_forms_check(const struct options *options, const char *directory, struct 
 				"--report: '%s' would be written into the directory that is checked", file);
 			return error_hint(err, "name a file outside '%s'", directory);
 		}
-		if (!atomic_file_check(file, err))
+		if (!atomic_file_check(file, true, err))
 			return false;
 	}
 	return true;
@@ -93,7 +93,7 @@ write_file(const struct options_report *report, const struct report_subject *sub
 	else
 		report_sarif(&document, subject);
 	done = document.failed ? error_no_memory(err, document.length)
-		: atomic_file_write(report->file, document.bytes, document.length, err);
+		: atomic_file_write(report->file, document.bytes, document.length, true, err);
 	text_free(&document);
 	return done;
 }

@@ -8,8 +8,7 @@ open_document(struct text *to, const char *schema)
 	struct json_writer w = { .to = to, .indent = 2, .ascii = true };
 
 	json_open(&w, '{');
-	json_write_key(&w, "schema");
-	json_write_string(&w, schema);
+	json_add_string(&w, "schema", schema);
 	return w;
 }
 
@@ -22,20 +21,6 @@ close_document(struct json_writer *w)
 
 /* ---- members ----------------------------------------------------------------------- */
 
-static void
-add_string(struct json_writer *w, const char *key, const char *value)
-{
-	json_write_key(w, key);
-	json_write_string(w, value);
-}
-
-static void
-add_number(struct json_writer *w, const char *key, uint64_t value)
-{
-	json_write_key(w, key);
-	json_write_u64(w, value);
-}
-
 /* 0 means "not known" in results. */
 static void
 add_known(struct json_writer *w, const char *key, uint64_t value)
@@ -47,32 +32,18 @@ add_known(struct json_writer *w, const char *key, uint64_t value)
 		json_write_u64(w, value);
 }
 
-static void
-add_bool(struct json_writer *w, const char *key, bool value)
-{
-	json_write_key(w, key);
-	json_write_bool(w, value);
-}
-
 /* "" means "was not computed". */
 static void
 add_digest(struct json_writer *w, const char *key, const char *digest)
 {
-	add_string(w, key, digest[0] != '\0' ? digest : NULL);
+	json_add_string(w, key, digest[0] != '\0' ? digest : NULL);
 }
 
 /* "" means "none". */
 static void
 add_place(struct json_writer *w, const char *key, const char *name)
 {
-	add_string(w, key, name != NULL && name[0] != '\0' ? name : NULL);
-}
-
-static void
-open_list(struct json_writer *w, const char *key)
-{
-	json_write_key(w, key);
-	json_open(w, '[');
+	json_add_string(w, key, name != NULL && name[0] != '\0' ? name : NULL);
 }
 
 static void
@@ -81,32 +52,31 @@ add_outcome(struct json_writer *w, int status, const struct m2h_error *error)
 	bool        has_slug = error->slug != NULL && error->slug[0] != '\0';
 	const char *class = m2h_status_name(status > M2H_SIGNAL ? M2H_SIGNAL : status);
 
-	add_string(w, "status", status == M2H_OK ? "ok" : "error");
-	add_number(w, "exit", (uint64_t)status);
-	add_string(w, "code", status == M2H_OK ? "ok" : has_slug ? error->slug : class);
+	json_add_string(w, "status", status == M2H_OK ? "ok" : "error");
+	json_add_u64(w, "exit", (uint64_t)status);
+	json_add_string(w, "code", status == M2H_OK ? "ok" : has_slug ? error->slug : class);
 	json_write_key(w, "error");
 	if (status == M2H_OK) {
 		json_write_null(w);
 		return;
 	}
 	json_open(w, '{');
-	add_string(w, "class", class);
-	add_string(w, "message", error->message);
-	add_string(w, "hint", error->hint);
+	json_add_string(w, "class", class);
+	json_add_string(w, "message", error->message);
+	json_add_string(w, "hint", error->hint);
 	json_close(w, '}');
 }
 
 static void
 add_model(struct json_writer *w, const struct m2h_model *model)
 {
-	json_write_key(w, "model");
-	json_open(w, '{');
-	add_string(w, "family", model->family);
-	add_string(w, "dialect", model->dialect);
-	add_string(w, "container", model->container);
-	add_string(w, "dtype", model->dtype);
-	add_string(w, "iteration", model->iteration);
-	add_string(w, "version_label", model->version_label);
+	json_open_member(w, "model", '{');
+	json_add_string(w, "family", model->family);
+	json_add_string(w, "dialect", model->dialect);
+	json_add_string(w, "container", model->container);
+	json_add_string(w, "dtype", model->dtype);
+	json_add_string(w, "iteration", model->iteration);
+	json_add_string(w, "version_label", model->version_label);
 	add_known(w, "tensor_size", model->tensor_size);
 	add_known(w, "pipeline_size", model->pipeline_size);
 	add_known(w, "virtual_size", model->virtual_size);
@@ -131,12 +101,12 @@ add_model(struct json_writer *w, const struct m2h_model *model)
 static void
 add_files(struct json_writer *w, const char *key, const struct m2h_file *files, size_t count)
 {
-	open_list(w, key);
+	json_open_member(w, key, '[');
 	for (size_t i = 0; i < count; i++) {
 		json_open(w, '{');
-		add_string(w, "name", files[i].name);
-		add_string(w, "member", files[i].member);
-		add_number(w, "bytes", files[i].bytes);
+		json_add_string(w, "name", files[i].name);
+		json_add_string(w, "member", files[i].member);
+		json_add_u64(w, "bytes", files[i].bytes);
 		add_digest(w, "sha256", files[i].sha256);
 		add_digest(w, "git_sha1", files[i].git_sha1);
 		json_close(w, '}');
@@ -147,12 +117,12 @@ add_files(struct json_writer *w, const char *key, const struct m2h_file *files, 
 static void
 add_decisions(struct json_writer *w, const struct m2h_decision *decisions, size_t count)
 {
-	open_list(w, "decisions");
+	json_open_member(w, "decisions", '[');
 	for (size_t i = 0; i < count; i++) {
 		json_open(w, '{');
-		add_string(w, "key", decisions[i].key);
-		add_string(w, "value", decisions[i].value);
-		add_string(w, "source", decisions[i].source);
+		json_add_string(w, "key", decisions[i].key);
+		json_add_string(w, "value", decisions[i].value);
+		json_add_string(w, "source", decisions[i].source);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -161,12 +131,12 @@ add_decisions(struct json_writer *w, const struct m2h_decision *decisions, size_
 static void
 add_notes(struct json_writer *w, const struct m2h_note *notes, size_t count)
 {
-	open_list(w, "notes");
+	json_open_member(w, "notes", '[');
 	for (size_t i = 0; i < count; i++) {
 		json_open(w, '{');
-		add_string(w, "level", notes[i].is_warning ? "warning" : "note");
-		add_string(w, "code", notes[i].slug);
-		add_string(w, "text", notes[i].text);
+		json_add_string(w, "level", notes[i].is_warning ? "warning" : "note");
+		json_add_string(w, "code", notes[i].slug);
+		json_add_string(w, "text", notes[i].text);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -175,12 +145,12 @@ add_notes(struct json_writer *w, const struct m2h_note *notes, size_t count)
 static void
 add_dropped(struct json_writer *w, const struct m2h_dropped *dropped, size_t count)
 {
-	open_list(w, "dropped");
+	json_open_member(w, "dropped", '[');
 	for (size_t i = 0; i < count; i++) {
 		json_open(w, '{');
-		add_string(w, "what", dropped[i].what);
-		add_string(w, "reason", dropped[i].reason);
-		add_number(w, "bytes", dropped[i].bytes);
+		json_add_string(w, "what", dropped[i].what);
+		json_add_string(w, "reason", dropped[i].reason);
+		json_add_u64(w, "bytes", dropped[i].bytes);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -189,17 +159,17 @@ add_dropped(struct json_writer *w, const struct m2h_dropped *dropped, size_t cou
 static void
 add_tensors(struct json_writer *w, const struct m2h_tensor *tensors, size_t count)
 {
-	open_list(w, "tensors");
+	json_open_member(w, "tensors", '[');
 	for (size_t i = 0; i < count; i++) {
 		json_open(w, '{');
-		add_string(w, "file", tensors[i].file);
-		add_string(w, "name", tensors[i].name);
-		add_string(w, "dtype", tensors[i].dtype);
-		add_string(w, "shape", tensors[i].shape);
-		add_string(w, "stride", tensors[i].stride);
-		add_string(w, "storage", tensors[i].storage);
-		add_number(w, "offset", tensors[i].offset);
-		add_number(w, "bytes", tensors[i].bytes);
+		json_add_string(w, "file", tensors[i].file);
+		json_add_string(w, "name", tensors[i].name);
+		json_add_string(w, "dtype", tensors[i].dtype);
+		json_add_string(w, "shape", tensors[i].shape);
+		json_add_string(w, "stride", tensors[i].stride);
+		json_add_string(w, "storage", tensors[i].storage);
+		json_add_u64(w, "offset", tensors[i].offset);
+		json_add_u64(w, "bytes", tensors[i].bytes);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -208,11 +178,11 @@ add_tensors(struct json_writer *w, const struct m2h_tensor *tensors, size_t coun
 static void
 add_arguments(struct json_writer *w, const struct m2h_argument *arguments, size_t count)
 {
-	open_list(w, "args");
+	json_open_member(w, "args", '[');
 	for (size_t i = 0; i < count; i++) {
 		json_open(w, '{');
-		add_string(w, "name", arguments[i].name);
-		add_string(w, "value", arguments[i].value);
+		json_add_string(w, "name", arguments[i].name);
+		json_add_string(w, "value", arguments[i].value);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -234,21 +204,21 @@ report_json_conversion(struct text *to, const struct options *options,
 	struct json_writer w = open_document(to, "megatron2hf.convert/1");
 
 	add_outcome(&w, conversion->status, &conversion->error);
-	add_string(&w, "version", m2h_version());
-	add_string(&w, "source", options->operand);
-	add_string(&w, "destination", options->output);
-	add_bool(&w, "dry_run", options->dry_run);
+	json_add_string(&w, "version", m2h_version());
+	json_add_string(&w, "source", options->operand);
+	json_add_string(&w, "destination", options->output);
+	json_add_bool(&w, "dry_run", options->dry_run);
 	add_model(&w, &conversion->model);
 	add_files(&w, "inputs", conversion->inputs, conversion->input_count);
 	add_files(&w, "outputs", conversion->outputs, conversion->output_count);
 	add_decisions(&w, conversion->decisions, conversion->decision_count);
 	add_notes(&w, conversion->notes, conversion->note_count);
 	add_dropped(&w, conversion->dropped, conversion->dropped_count);
-	add_number(&w, "tensors", conversion->tensors);
-	add_number(&w, "copies", conversion->copies);
-	add_number(&w, "replicas", conversion->replicas);
-	add_number(&w, "zeros", conversion->zeros);
-	add_number(&w, "weight_bytes", conversion->output_bytes);
+	json_add_u64(&w, "tensors", conversion->tensors);
+	json_add_u64(&w, "copies", conversion->copies);
+	json_add_u64(&w, "replicas", conversion->replicas);
+	json_add_u64(&w, "zeros", conversion->zeros);
+	json_add_u64(&w, "weight_bytes", conversion->output_bytes);
 	add_known(&w, "memory_bytes", conversion->memory_bytes);
 	/* The largest number stands for "the file system does not say". */
 	add_known(&w, "free_bytes", conversion->free_bytes == UINT64_MAX ? 0
@@ -263,9 +233,9 @@ report_json_inspection(struct text *to, const struct options *options,
 	struct json_writer w = open_document(to, "megatron2hf.inspect/1");
 
 	add_outcome(&w, inspection->status, &inspection->error);
-	add_string(&w, "version", m2h_version());
-	add_string(&w, "path", options->operand);
-	add_string(&w, "kind", inspection->kind);
+	json_add_string(&w, "version", m2h_version());
+	json_add_string(&w, "path", options->operand);
+	json_add_string(&w, "kind", inspection->kind);
 	json_write_key(&w, "convert");
 	if (inspection->status != M2H_OK) {
 		json_write_null(&w);
@@ -279,7 +249,7 @@ report_json_inspection(struct text *to, const struct options *options,
 	add_decisions(&w, inspection->decisions, inspection->decision_count);
 	add_notes(&w, inspection->notes, inspection->note_count);
 	add_dropped(&w, inspection->dropped, inspection->dropped_count);
-	open_list(&w, "globals");
+	json_open_member(&w, "globals", '[');
 	for (size_t i = 0; i < inspection->global_count; i++)
 		json_write_string(&w, inspection->globals[i]);
 	json_close(&w, ']');
@@ -301,9 +271,9 @@ report_json_verification(struct text *to, const struct options *options,
 	struct json_writer w = open_document(to, "megatron2hf.verify/1");
 
 	add_outcome(&w, verification->status, &verification->error);
-	add_string(&w, "version", m2h_version());
-	add_string(&w, "directory", options->operand);
-	open_list(&w, "problems");
+	json_add_string(&w, "version", m2h_version());
+	json_add_string(&w, "directory", options->operand);
+	json_open_member(&w, "problems", '[');
 	for (size_t i = 0; i < verification->problem_count; i++) {
 		json_open(&w, '{');
 		add_outcome(&w, verification->problems[i].status, &verification->problems[i].error);
@@ -314,10 +284,10 @@ report_json_verification(struct text *to, const struct options *options,
 	json_close(&w, ']');
 	add_notes(&w, verification->notes, verification->note_count);
 	add_files(&w, "files", verification->files, verification->file_count);
-	add_number(&w, "tensors", verification->tensors);
+	json_add_u64(&w, "tensors", verification->tensors);
 	if (options->source != NULL) {
-		add_string(&w, "source", options->source);
-		add_number(&w, "compared", verification->compared);
+		json_add_string(&w, "source", options->source);
+		json_add_u64(&w, "compared", verification->compared);
 	}
 	close_document(&w);
 }
@@ -333,11 +303,11 @@ add_side(struct json_writer *w, const char *key, const struct m2h_pair_side *sid
 		return;
 	}
 	json_open(w, '{');
-	add_string(w, "name", side->name);
-	add_string(w, "file", side->file);
-	add_string(w, "dtype", side->dtype);
-	add_string(w, "shape", side->shape);
-	add_string(w, "first", side->value[0] != '\0' ? side->value : NULL);
+	json_add_string(w, "name", side->name);
+	json_add_string(w, "file", side->file);
+	json_add_string(w, "dtype", side->dtype);
+	json_add_string(w, "shape", side->shape);
+	json_add_string(w, "first", side->value[0] != '\0' ? side->value : NULL);
 	json_close(w, '}');
 }
 
@@ -345,15 +315,15 @@ static void
 add_pair(struct json_writer *w, const struct m2h_pair *pair)
 {
 	json_open(w, '{');
-	add_string(w, "state", m2h_pair_state_name(pair->state));
+	json_add_string(w, "state", m2h_pair_state_name(pair->state));
 	add_side(w, "a", &pair->a);
 	add_side(w, "b", &pair->b);
-	add_bool(w, "padded", pair->is_padded);
-	add_number(w, "compared", pair->compared);
-	add_number(w, "differing", pair->differing);
-	add_number(w, "outside", pair->outside);
-	add_number(w, "not_finite", pair->not_finite);
-	add_string(w, "first", pair->first[0] != '\0' ? pair->first : NULL);
+	json_add_bool(w, "padded", pair->is_padded);
+	json_add_u64(w, "compared", pair->compared);
+	json_add_u64(w, "differing", pair->differing);
+	json_add_u64(w, "outside", pair->outside);
+	json_add_u64(w, "not_finite", pair->not_finite);
+	json_add_string(w, "first", pair->first[0] != '\0' ? pair->first : NULL);
 	json_write_key(w, "max_absolute");
 	json_write_double(w, pair->max_absolute);
 	json_write_key(w, "max_relative");
@@ -373,9 +343,9 @@ report_json_comparison(struct text *to, const struct options *options,
 	struct json_writer w = open_document(to, "megatron2hf.diff/1");
 
 	add_outcome(&w, comparison->status, &comparison->error);
-	add_string(&w, "version", m2h_version());
-	add_string(&w, "a", options->operand);
-	add_string(&w, "b", options->second);
+	json_add_string(&w, "version", m2h_version());
+	json_add_string(&w, "a", options->operand);
+	json_add_string(&w, "b", options->second);
 	json_write_key(&w, "tolerance");
 	if (options->has_tolerance)
 		json_write_double(&w, options->tolerance);
@@ -383,14 +353,13 @@ report_json_comparison(struct text *to, const struct options *options,
 		json_write_null(&w);
 	add_files(&w, "files_a", comparison->files_a, comparison->file_count_a);
 	add_files(&w, "files_b", comparison->files_b, comparison->file_count_b);
-	json_write_key(&w, "tensors");
-	json_open(&w, '{');
+	json_open_member(&w, "tensors", '{');
 	for (int i = 0; i < M2H_PAIR_STATES; i++)
-		add_number(&w, m2h_pair_state_name((enum m2h_pair_state)i), comparison->states[i]);
+		json_add_u64(&w, m2h_pair_state_name((enum m2h_pair_state)i), comparison->states[i]);
 	json_close(&w, '}');
-	add_number(&w, "compared", comparison->compared);
-	add_number(&w, "differing", comparison->differing);
-	open_list(&w, "pairs");
+	json_add_u64(&w, "compared", comparison->compared);
+	json_add_u64(&w, "differing", comparison->differing);
+	json_open_member(&w, "pairs", '[');
 	for (size_t i = 0; i < comparison->pair_count; i++)
 		add_pair(&w, &comparison->pairs[i]);
 	json_close(&w, ']');
@@ -405,9 +374,9 @@ report_json_signing(struct text *to, const struct options *options,
 	struct json_writer w = open_document(to, "megatron2hf.sign/1");
 
 	add_outcome(&w, signing->status, &signing->error);
-	add_string(&w, "version", m2h_version());
-	add_string(&w, "directory", options->operand);
-	add_string(&w, "signature", signing->status == M2H_OK ? signing->output : NULL);
+	json_add_string(&w, "version", m2h_version());
+	json_add_string(&w, "directory", options->operand);
+	json_add_string(&w, "signature", signing->status == M2H_OK ? signing->output : NULL);
 	add_digest(&w, "key", signing->fingerprint);
 	add_digest(&w, "root_sha256", signing->root);
 	add_files(&w, "files", signing->files, signing->file_count);
@@ -422,7 +391,7 @@ report_json_help(struct text *to, const struct m2h_error *usage, const char *tex
 	struct json_writer            w = open_document(to, "megatron2hf.help/1");
 
 	add_outcome(&w, usage != NULL ? M2H_USAGE : M2H_OK, usage != NULL ? usage : &none);
-	add_string(&w, "version", m2h_version());
-	add_string(&w, "text", usage == NULL ? text : NULL);
+	json_add_string(&w, "version", m2h_version());
+	json_add_string(&w, "text", usage == NULL ? text : NULL);
 	close_document(&w);
 }

@@ -78,6 +78,7 @@ static const struct rule rules[] = {
 	{ "nametwice",       "A tensor is in two files." },
 	{ "noweights",       "There are no weights." },
 	{ "ptsize",          "The tensors are too large for a torch file." },
+	{ "dupshard",        "A file of the checkpoint is a copy in the place of another." },
 	{ "replicated",      "Copies of a parameter in the checkpoint differ." },
 	{ "shards",          "There are too many weight files." },
 	{ "vdouble",         "The weights in two forms are not the same." },

@@ -64,35 +64,13 @@ collect_rules(struct sarif *sarif)
 static void
 add_string(struct json_writer *w, const char *key, const char *value)
 {
-	json_write_key(w, key);
-	json_write_string(w, value != NULL ? value : "");
-}
-
-static void
-add_number(struct json_writer *w, const char *key, uint64_t value)
-{
-	json_write_key(w, key);
-	json_write_u64(w, value);
-}
-
-static void
-open_object(struct json_writer *w, const char *key)
-{
-	json_write_key(w, key);
-	json_open(w, '{');
-}
-
-static void
-open_list(struct json_writer *w, const char *key)
-{
-	json_write_key(w, key);
-	json_open(w, '[');
+	json_add_string(w, key, value != NULL ? value : "");
 }
 
 static void
 add_message(struct json_writer *w, const char *key, const char *text)
 {
-	open_object(w, key);
+	json_open_member(w, key, '{');
 	add_string(w, "text", text);
 	json_close(w, '}');
 }
@@ -104,7 +82,7 @@ add_location(struct json_writer *w, const char *key, const char *path)
 	struct text uri = { 0 };
 
 	escape_uri(&uri, strcmp(path, ".") == 0 ? "./" : path);
-	open_object(w, key);
+	json_open_member(w, key, '{');
 	json_write_key(w, "uri");
 	json_write_bytes(w, uri.length > 0 ? uri.bytes : "", uri.length);
 	add_string(w, "uriBaseId", BASE);
@@ -120,11 +98,11 @@ add_tool(struct sarif *sarif)
 {
 	struct json_writer *w = &sarif->w;
 
-	open_object(w, "tool");
-	open_object(w, "driver");
+	json_open_member(w, "tool", '{');
+	json_open_member(w, "driver", '{');
 	add_string(w, "name", "megatron2hf");
 	add_string(w, "version", m2h_version());
-	open_list(w, "rules");
+	json_open_member(w, "rules", '[');
 	for (size_t i = 0; i < sarif->rules.count; i++) {
 		const struct rule_entry *rule = &sarif->rules.entries[i];
 
@@ -145,18 +123,17 @@ add_invocation(struct sarif *sarif)
 	const struct m2h_verification *result = sarif->subject->result;
 	bool could_not = result->problem_count == 0 && result->status != M2H_OK;
 
-	open_list(w, "invocations");
+	json_open_member(w, "invocations", '[');
 	json_open(w, '{');
-	json_write_key(w, "executionSuccessful");
-	json_write_bool(w, !could_not);
-	add_number(w, "exitCode", (uint64_t)result->status);
+	json_add_bool(w, "executionSuccessful", !could_not);
+	json_add_u64(w, "exitCode", (uint64_t)result->status);
 	add_string(w, "exitCodeDescription", report_forms_status(result->status));
 	if (could_not) {
-		open_list(w, "toolExecutionNotifications");
+		json_open_member(w, "toolExecutionNotifications", '[');
 		json_open(w, '{');
 		add_string(w, "level", "error");
 		add_message(w, "message", result->error.message);
-		open_object(w, "descriptor");
+		json_open_member(w, "descriptor", '{');
 		add_string(w, "id", result->error.slug);
 		json_close(w, '}');
 		json_close(w, '}');
@@ -188,8 +165,8 @@ add_bases(struct sarif *sarif)
 	struct text         path = { 0 };
 	bool                below = is_below(directory);
 
-	open_object(w, "originalUriBaseIds");
-	open_object(w, BASE);
+	json_open_member(w, "originalUriBaseIds", '{');
+	json_open_member(w, BASE, '{');
 	if (below) {
 		while (text_has_prefix(directory, "./"))
 			directory += 2 + strspn(directory + 2, "/");
@@ -204,7 +181,7 @@ add_bases(struct sarif *sarif)
 	add_message(w, "description", "The directory that was checked.");
 	json_close(w, '}');
 	if (below) {
-		open_object(w, ROOT);
+		json_open_member(w, ROOT, '{');
 		add_message(w, "description", "The folder in which megatron2hf ran.");
 		json_close(w, '}');
 	}
@@ -219,15 +196,15 @@ add_artifacts(struct sarif *sarif)
 	struct json_writer            *w = &sarif->w;
 	const struct m2h_verification *result = sarif->subject->result;
 
-	open_list(w, "artifacts");
+	json_open_member(w, "artifacts", '[');
 	for (size_t i = 0; i < result->file_count; i++) {
 		const struct m2h_file *file = &result->files[i];
 
 		json_open(w, '{');
 		add_location(w, "location", file->name);
-		add_number(w, "length", file->bytes);
+		json_add_u64(w, "length", file->bytes);
 		if (file->sha256[0] != '\0') {
-			open_object(w, "hashes");
+			json_open_member(w, "hashes", '{');
 			add_string(w, "sha-256", file->sha256);
 			json_close(w, '}');
 		}
@@ -244,16 +221,16 @@ add_result(struct sarif *sarif, const char *level, const char *slug, const char 
 
 	json_open(w, '{');
 	add_string(w, "ruleId", slug);
-	add_number(w, "ruleIndex", find_rule(&sarif->rules, slug));
+	json_add_u64(w, "ruleIndex", find_rule(&sarif->rules, slug));
 	add_string(w, "level", level);
 	add_message(w, "message", message);
-	open_list(w, "locations");
+	json_open_member(w, "locations", '[');
 	json_open(w, '{');
-	open_object(w, "physicalLocation");
+	json_open_member(w, "physicalLocation", '{');
 	add_location(w, "artifactLocation", file == NULL || file[0] == '\0' ? "." : file);
 	json_close(w, '}');
 	if (tensor != NULL && tensor[0] != '\0') {
-		open_list(w, "logicalLocations");
+		json_open_member(w, "logicalLocations", '[');
 		json_open(w, '{');
 		add_string(w, "name", tensor);
 		add_string(w, "kind", "tensor");
@@ -270,15 +247,15 @@ add_results(struct sarif *sarif)
 	struct json_writer            *w = &sarif->w;
 	const struct m2h_verification *result = sarif->subject->result;
 
-	open_list(w, "results");
+	json_open_member(w, "results", '[');
 	for (size_t i = 0; i < result->problem_count; i++) {
 		const struct m2h_problem *problem = &result->problems[i];
 
 		add_result(sarif, "error", problem->error.slug, problem->error.message, problem->file,
 			problem->tensor);
-		open_object(w, "properties");
+		json_open_member(w, "properties", '{');
 		add_string(w, "class", report_forms_status(problem->status));
-		add_number(w, "exit", (uint64_t)problem->status);
+		json_add_u64(w, "exit", (uint64_t)problem->status);
 		if (problem->error.hint != NULL && problem->error.hint[0] != '\0')
 			add_string(w, "hint", problem->error.hint);
 		json_close(w, '}');
@@ -307,7 +284,7 @@ report_sarif(struct text *to, const struct report_subject *subject)
 	json_open(&sarif.w, '{');
 	add_string(&sarif.w, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
 	add_string(&sarif.w, "version", "2.1.0");
-	open_list(&sarif.w, "runs");
+	json_open_member(&sarif.w, "runs", '[');
 	json_open(&sarif.w, '{');
 	add_tool(&sarif);
 	add_invocation(&sarif);

@@ -1,12 +1,11 @@
 #include "container/input_file.h"
 
-#include "base/signals.h"
+#include "base/descriptor.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,7 +13,6 @@
 
 #define SPARE_FILES 64          /* beside those that are asked for */
 #define SPOOL_BLOCK ((size_t)256 << 10)
-#define SPOOL_POLL_MILLISECONDS 200
 
 static const char *
 kind_of(mode_t mode)
@@ -106,48 +104,6 @@ open_unlinked(const char *directory, struct error *err)
 }
 
 static bool
-write_all(int fd, const unsigned char *bytes, size_t count, struct error *err)
-{
-	while (count > 0) {
-		ssize_t written = write(fd, bytes, count);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return error_os(err, ERROR_NO_OUTPUT, "spool",
-				"cannot spool standard input");
-		bytes += written;
-		count -= (size_t)written;
-	}
-	return true;
-}
-
-/* One block to `bytes`, *count 0 at the end.  A handler that restarts system calls would
- * leave us in read() for ever: poll() is never restarted, and looks at the flag by itself. */
-static bool
-read_block(int from, unsigned char *bytes, size_t *count, struct error *err)
-{
-	for (;;) {
-		struct pollfd ready = { .fd = from, .events = POLLIN };
-		int           polled;
-		ssize_t       got;
-
-		if (!signals_go_on(err))
-			return false;
-		polled = poll(&ready, 1, SPOOL_POLL_MILLISECONDS);
-		if (polled == 0 || (polled < 0 && errno == EINTR))
-			continue;
-		got = read(from, bytes, SPOOL_BLOCK);
-		if (got >= 0) {
-			*count = (size_t)got;
-			return true;
-		}
-		if (errno != EINTR && errno != EAGAIN)
-			return error_os(err, ERROR_NO_INPUT, "noinput", "cannot read it");
-	}
-}
-
-static bool
 spool(int from, int to, struct error *err)
 {
 	unsigned char *block = malloc(SPOOL_BLOCK);
@@ -157,8 +113,12 @@ spool(int from, int to, struct error *err)
 	if (block == NULL)
 		return error_no_memory(err, SPOOL_BLOCK);
 	do {
-		if (!read_block(from, block, &count, err) || !write_all(to, block, count, err))
+		if (!descriptor_read(from, block, SPOOL_BLOCK, &count, err))
 			goto out;
+		if (!descriptor_write(to, block, count)) {
+			error_os(err, ERROR_NO_OUTPUT, "spool", "cannot spool standard input");
+			goto out;
+		}
 	} while (count > 0);
 	done = true;
 out:

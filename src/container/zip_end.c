@@ -109,16 +109,17 @@ fits_directory(const struct tail *tail, size_t at)
 static struct candidates
 search(const struct tail *tail)
 {
-	struct candidates found = { -1, -1, -1 };
-	size_t            at;
+	struct candidates    found = { -1, -1, -1 };
+	const unsigned char *record;
+	size_t               at, comment_end;
 
 	if (tail->length < END_BYTES)
 		return found;
-	for (at = tail->length - END_BYTES + 1; at-- > 0;) {
-		const unsigned char *record = tail->bytes + at;
-		size_t               comment_end;
-
-		if (record[0] != 'P' || checked_u32(record) != SIGNATURE_END)
+	/* A distributed checkpoint has thousands of zips, so the search is left to libc. */
+	at = tail->length - END_BYTES + 1;
+	while ((record = memrchr(tail->bytes, 'P', at)) != NULL) {
+		at = (size_t)(record - tail->bytes);
+		if (checked_u32(record) != SIGNATURE_END)
 			continue;
 		comment_end = at + END_BYTES + checked_u16(record + 20);
 		if (found.last < 0)

@@ -1,6 +1,7 @@
 #ifndef CONVERT_CONVERSION_H
 #define CONVERT_CONVERSION_H
 
+#include "base/atomic_file.h"
 #include "base/staging.h"
 #include "check/manifest.h"
 #include "convert/answer.h"
@@ -32,7 +33,7 @@ struct conversion {
 	struct model                     *model;
 	struct plan                      *plan;
 	struct staging                   *staging;
-	struct staging                   *statement;    /* of --provenance; NULL: none */
+	struct atomic_file               *statement;    /* of --provenance; NULL: none */
 	struct output_directory           directory;
 	int                              *fds;          /* of the weight files; staging's */
 	struct execute_result             executed;

@@ -31,25 +31,6 @@ check_strict(struct conversion *conversion, struct error *err)
 		count == 1 ? "" : "s, the first", first);
 }
 
-/* A rank's file copied in the place of another would pass every other check. */
-static bool
-check_no_copies(struct conversion *conversion, struct error *err)
-{
-	for (size_t i = 0; i < conversion->shards->input_count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(conversion->executed.input_sha256[i],
-				conversion->executed.input_sha256[j]) != 0
-			    || shards_may_repeat(conversion->shards, i))
-				continue;
-			error_set(err, ERROR_CORRUPT, "dupshard",
-				"byte for byte the same as %s: a copy in the place of a shard",
-				conversion->shards->inputs[j]->name);
-			return error_in_file(err, conversion->shards->inputs[i]->name);
-		}
-	}
-	return true;
-}
-
 /* ---- what is beside the weights --------------------------------------------------- */
 
 /* All files that depend on the model alone.  Fits execute_options. */
@@ -87,7 +68,7 @@ check_inputs(struct conversion *conversion, struct error *err)
 		if (!expected_digest_check(&conversion->expected, conversion->shards, i,
 			conversion->executed.input_sha256[i], err))
 			return false;
-	return check_no_copies(conversion, err);
+	return true;
 }
 
 static bool
@@ -229,8 +210,10 @@ write_provenance(struct conversion *conversion, struct error *err)
 		.card = &conversion->card,
 	};
 
-	return conversion->statement == NULL
-		|| provenance_stage(&provenance, conversion->statement, err);
+	if (conversion->options->provenance == NULL)
+		return true;
+	conversion->statement = provenance_stage(&provenance, err);
+	return conversion->statement != NULL;
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -260,16 +243,13 @@ conversion_output_write(struct conversion *conversion, struct error *err)
 		: staging_open(options->destination, options->replace, err);
 	if (conversion->staging == NULL)
 		return false;
-	if (options->provenance != NULL && (conversion->statement = staging_open_file(
-		options->provenance, options->replace, err)) == NULL)
-		return false;
 	conversion->directory.staging = conversion->staging;
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
 	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
 	    || !deliver(conversion, err))
 		return false;
-	return conversion->statement == NULL || staging_publish_file(conversion->statement, err)
+	return conversion->statement == NULL || atomic_file_publish(conversion->statement, err)
 		|| error_hint(err, "the result itself is complete and in its place");
 }
 

@@ -3,6 +3,7 @@
 #include "convert/destination.h"
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
+#include "megatron/shard_copies.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 			return false;
 	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
-		&& open_model(conversion, err)
+		&& open_model(conversion, err) && shard_copies_check(conversion->shards, err)
 		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;
 }
 
@@ -168,8 +169,9 @@ static void
 start_again(struct conversion *conversion)
 {
 	staging_close(conversion->staging);
-	staging_close(conversion->statement);
-	conversion->staging = conversion->statement = NULL;
+	atomic_file_close(conversion->statement);
+	conversion->staging = NULL;
+	conversion->statement = NULL;
 	free(conversion->fds);
 	conversion->fds = NULL;
 	output_directory_fini(&conversion->directory);
@@ -201,7 +203,7 @@ check_destination(const struct conversion *conversion, struct error *err)
 	return options->provenance == NULL
 		|| ((options->stream != NULL
 			|| destination_check_beside(options->destination, options->provenance, err))
-		    && staging_check_file(options->provenance, options->replace, err));
+		    && atomic_file_check(options->provenance, options->replace, err));
 }
 
 static bool
@@ -326,7 +328,7 @@ m2h_convert(const struct m2h_convert_options *options)
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
-	staging_close(conversion->statement);
+	atomic_file_close(conversion->statement);
 	answer_conversion(conversion, done, &err);
 	execute_result_fini(&conversion->executed);
 	output_directory_fini(&conversion->directory);

@@ -22,11 +22,8 @@ read_list(struct expected_digest *expected, const char *path, struct error *err)
 	}
 	if (file->size > LIST_BYTES)
 		error_set(err, ERROR_LIMIT, "shalist", "a checksum list of more than 64 MiB");
-	else if ((bytes = malloc((size_t)file->size + 1)) == NULL)
-		error_no_memory(err, file->size);
-	else
-		done = input_file_read(file, 0, bytes, (size_t)file->size, err)
-			&& sums_parse(bytes, (size_t)file->size, &expected->arena, &expected->sums, err);
+	else if ((bytes = input_file_text(file, LIST_BYTES, err)) != NULL)
+		done = sums_parse(bytes, (size_t)file->size, &expected->arena, &expected->sums, err);
 	if (!done)
 		error_in_file(err, path);
 	free(bytes);

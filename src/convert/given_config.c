@@ -2,7 +2,9 @@
 
 #include "base/json.h"
 #include "container/input_file.h"
+#include "gpt2/config.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,21 +22,31 @@ find(const struct json *root, const char *key)
 static bool
 read_sizes(const struct json *root, struct arguments_given *to, struct error *err)
 {
+	/* Of two names of one thing the first stands first. */
 	const struct {
 		const char *key;
 		uint64_t   *to;
 	} rows[] = {
-		{ "n_layer", &to->layers },        { "n_embd", &to->hidden },
-		{ "n_head", &to->heads },          { "n_inner", &to->ffn },
-		{ "n_positions", &to->positions }, { "vocab_size", &to->vocabulary },
+		{ "n_layer", &to->layers },        { "num_hidden_layers", &to->layers },
+		{ "n_embd", &to->hidden },         { "hidden_size", &to->hidden },
+		{ "n_head", &to->heads },          { "num_attention_heads", &to->heads },
+		{ "n_positions", &to->positions }, { "max_position_embeddings", &to->positions },
+		{ "n_inner", &to->ffn },           { "vocab_size", &to->vocabulary },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct json *node = find(root, rows[i].key);
+		uint64_t           found = 0;
 
-		if (node != NULL && (!json_u64(node, rows[i].to) || *rows[i].to == 0))
-			return error_set(err, ERROR_CORRUPT, "confjson",
-				"%s is not a positive integer", rows[i].key);
+		if (node == NULL)
+			continue;
+		if (!config_read_size(node, rows[i].key, &found, err))
+			return false;
+		if (*rows[i].to != 0 && *rows[i].to != found)
+			return error_set(err, ERROR_CORRUPT, "confjson", "%s is %" PRIu64
+				" and %s is %" PRIu64 ": two names of one thing", rows[i - 1].key,
+				*rows[i].to, rows[i].key, found);
+		*rows[i].to = found;
 	}
 	return true;
 }
@@ -54,12 +66,9 @@ read_reals(const struct json *root, struct arguments_given *to, struct error *er
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct json *node = find(root, rows[i].key);
-
 		*rows[i].to = -1;
-		if (node != NULL && (!json_number(node, rows[i].to) || *rows[i].to < 0))
-			return error_set(err, ERROR_CORRUPT, "confjson",
-				"%s is not a number from 0 up", rows[i].key);
+		if (!config_read_real(find(root, rows[i].key), rows[i].key, rows[i].to, err))
+			return false;
 	}
 	return true;
 }
@@ -121,11 +130,8 @@ given_config_read(const char *path, struct given_config *config, struct error *e
 		return error_in_file(err, path);
 	if (file->size > MAX_BYTES)
 		error_set(err, ERROR_LIMIT, "confjson", "larger than 1 MiB");
-	else if ((bytes = malloc((size_t)file->size + 1)) == NULL)
-		error_no_memory(err, file->size);
-	else
-		done = input_file_read(file, 0, (unsigned char *)bytes, (size_t)file->size, err)
-			&& parse(bytes, (size_t)file->size, config, err)
+	else if ((bytes = input_file_text(file, MAX_BYTES, err)) != NULL)
+		done = parse(bytes, (size_t)file->size, config, err)
 			&& (digest_sha256(bytes, (size_t)file->size, config->sha256)
 				|| error_no_memory(err, 0));
 	free(bytes);

@@ -1,76 +1,108 @@
 #include "convert/hugging_face.h"
 
 #include "base/text.h"
+#include "check/weight_set.h"
 #include "gpt2/config.h"
-#include "gpt2/safetensors_file.h"
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFIG_BYTES     ((uint64_t)1 << 20)
-#define MAX_WEIGHT_FILES 1000
-#define PARSE_BYTES      ((size_t)256 << 20)
+#define CONFIG_BYTES ((uint64_t)1 << 20)
 
-/* ---- one safetensors file --------------------------------------------------------- */
+/* ---- weights ---------------------------------------------------------------------- */
 
-static char *
-shape_text(const struct safetensors_tensor *tensor, char *to, size_t size)
+/* Other elements than those of a tensor before it, and no mask? */
+static bool
+has_parameters(const struct weight_set *set, size_t index)
 {
-	size_t used = (size_t)snprintf(to, size, "[");
+	const struct weight_tensor *tensor = &set->tensors[index];
 
-	for (unsigned i = 0; i < tensor->rank && used < size; i++)
-		used += (size_t)snprintf(to + used, size - used, "%s%llu", i > 0 ? ", " : "",
-			(unsigned long long)tensor->shape[i]);
-	if (used < size)
-		snprintf(to + used, size - used, "]");
-	return to;
+	for (size_t i = 0; i < index; i++)
+		if (set->tensors[i].file == tensor->file && set->tensors[i].offset == tensor->offset
+		    && weight_set_elements(&set->tensors[i]) == weight_set_elements(tensor))
+			return false;
+	return !text_has_suffix(tensor->name, ".attn.bias")
+		&& !text_has_suffix(tensor->name, ".attn.masked_bias");
 }
 
 static void
-list_tensors(struct listing *listing, const struct safetensors_index *index, const char *file,
-	uint64_t *elements)
+list_tensor(struct listing *listing, const struct weight_set *set,
+	const struct weight_tensor *tensor)
 {
-	for (size_t i = 0; i < index->count; i++) {
-		const struct safetensors_tensor *tensor = &index->tensors[i];
-		char                             shape[256];
+	struct tensor_view view = { .rank = tensor->rank };
+	char               shape[256], stride[256];
 
-		*elements += tensor->bytes / dtype_size(tensor->dtype);
-		if (!listing->tensors_wanted)
-			continue;
-		listing_add_tensor(listing, &(struct m2h_tensor){
-			.file = file, .name = answer_text(listing->answer, tensor->name),
-			.dtype = dtype_name(tensor->dtype), .stride = "", .storage = "",
-			.shape = answer_text(listing->answer, shape_text(tensor, shape, sizeof shape)),
-			.offset = tensor->offset, .bytes = tensor->bytes,
-		});
-	}
+	memcpy(view.shape, tensor->stride, sizeof tensor->stride);
+	tensor_view_shape_text(&view, stride, sizeof stride);
+	memcpy(view.shape, tensor->shape, sizeof tensor->shape);
+	tensor_view_shape_text(&view, shape, sizeof shape);
+	listing_add_tensor(listing, &(struct m2h_tensor){
+		.file = answer_text(listing->answer, set->files[tensor->file].name),
+		.name = answer_text(listing->answer, tensor->name),
+		.dtype = dtype_name(tensor->dtype), .storage = "",
+		.stride = answer_text(listing->answer, stride),
+		.shape = answer_text(listing->answer, shape), .offset = tensor->offset,
+		.bytes = weight_set_elements(tensor) * dtype_size(tensor->dtype),
+	});
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct weight_tensor *x = *(const struct weight_tensor *const *)a;
+	const struct weight_tensor *y = *(const struct weight_tensor *const *)b;
+
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* In the order in which they lie in the files. */
+static bool
+list_tensors(struct listing *listing, const struct weight_set *set, struct error *err)
+{
+	const struct weight_tensor **sorted = calloc(set->count + 1, sizeof *sorted);
+
+	if (sorted == NULL)
+		return error_no_memory(err, set->count * sizeof *sorted);
+	for (size_t i = 0; i < set->count; i++)
+		sorted[i] = &set->tensors[i];
+	qsort(sorted, set->count, sizeof *sorted, compare_places);
+	for (size_t i = 0; i < set->count; i++)
+		list_tensor(listing, set, sorted[i]);
+	free(sorted);
+	return true;
 }
 
 bool
-hugging_face_file(struct listing *listing, const char *path, struct m2h_file *file,
-	uint64_t *elements, struct error *err)
+hugging_face_file(struct listing *listing, const char *path, struct m2h_model *model,
+	const struct m2h_file **files, size_t *file_count, struct error *err)
 {
-	struct input_file       *input = input_file_open(path, ".", err);
-	struct safetensors_index index = { 0 };
-	struct arena             arena;
-	char                     name[256];
-	bool                     done;
+	struct weight_set *set = weight_set_open(path, WEIGHTS_ANY, err);
+	struct m2h_file   *table;
+	bool               done;
 
-	if (input == NULL)
+	if (set == NULL)
 		return false;
-	arena_init(&arena, PARSE_BYTES);
-	file->name = answer_text(listing->answer, text_base_name(name, sizeof name, path));
-	file->member = "";
-	file->bytes = input->size;
-	done = safetensors_file_read(input, &arena, &index, err);
-	if (done)
-		list_tensors(listing, &index, file->name, elements);
-	else
-		error_in_file(err, path);
-	arena_fini(&arena);
-	input_file_close(input);
+	table = answer_take(listing->answer, set->file_count, sizeof *table);
+	for (size_t i = 0; i < set->file_count && table != NULL; i++) {
+		table[i].name = answer_text(listing->answer, set->files[i].name);
+		table[i].member = "";
+		table[i].bytes = set->files[i].input->size;
+	}
+	for (size_t i = 0; i < set->count; i++)
+		if (has_parameters(set, i))
+			model->parameters += weight_set_elements(&set->tensors[i]);
+	if (set->file_count > 0)
+		model->container = text_has_suffix(set->files[0].name, ".safetensors")
+			? "safetensors" : "torch files";
+	*files = table;
+	*file_count = table != NULL ? set->file_count : 0;
+	done = (table != NULL || error_no_memory(err, sizeof *table))
+		&& (!listing->tensors_wanted || list_tensors(listing, set, err));
+	weight_set_close(set);
 	return done;
 }
 
@@ -105,43 +137,6 @@ read_config(const char *path, struct m2h_model *model, struct error *err)
 	return done;
 }
 
-static int
-is_weight_file(const struct dirent *entry)
-{
-	return text_has_suffix(entry->d_name, ".safetensors");
-}
-
-static bool
-list_weight_files(struct listing *listing, const char *directory, struct m2h_model *model,
-	const struct m2h_file **files, size_t *file_count, struct error *err)
-{
-	struct dirent  **entries = NULL;
-	int              count = scandir(directory, &entries, is_weight_file, alphasort);
-	struct m2h_file *table;
-	bool             done = true;
-
-	if (count < 0)
-		return error_os(err, ERROR_NO_INPUT, "noread", "cannot list '%s'", directory);
-	table = answer_take(listing->answer, (size_t)count, sizeof *table);
-	if (table == NULL || count > MAX_WEIGHT_FILES)
-		done = error_set(err, ERROR_LIMIT, "files", "more than %d weight files",
-			MAX_WEIGHT_FILES);
-	for (int i = 0; i < count; i++) {
-		struct text path = { 0 };
-
-		text_add(&path, "%s/%s", directory, entries[i]->d_name);
-		if (done)
-			done = path.failed ? error_no_memory(err, path.length)
-				: hugging_face_file(listing, path.bytes, &table[i], &model->parameters, err);
-		text_free(&path);
-		free(entries[i]);
-	}
-	free(entries);
-	*files = table;
-	*file_count = done ? (size_t)count : 0;
-	return done;
-}
-
 bool
 hugging_face_directory(struct listing *listing, const char *path, struct m2h_model *model,
 	const struct m2h_file **files, size_t *file_count, struct error *err)
@@ -149,11 +144,11 @@ hugging_face_directory(struct listing *listing, const char *path, struct m2h_mod
 	struct text config = { 0 };
 	bool        done;
 
-	*model = (struct m2h_model){ .family = "", .dialect = "", .container = "safetensors",
-		.dtype = "", .iteration = "", .version_label = "" };
+	*model = (struct m2h_model){ .family = "", .dialect = "", .container = "", .dtype = "",
+		.iteration = "", .version_label = "" };
 	text_add(&config, "%s/config.json", path);
 	done = config.failed ? error_no_memory(err, config.length)
 		: read_config(config.bytes, model, err);
 	text_free(&config);
-	return done && list_weight_files(listing, path, model, files, file_count, err);
+	return done && hugging_face_file(listing, path, model, files, file_count, err);
 }

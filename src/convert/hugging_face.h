@@ -3,12 +3,15 @@
 
 #include "convert/listing.h"
 
-/* The tensors of one safetensors file go to the listing; *elements is their sum. */
-bool hugging_face_file(struct listing *listing, const char *path, struct m2h_file *file,
-	uint64_t *elements, struct error *err);
-/* A directory: config.json tells of the model, *.safetensors of tensors.  `files` are the
- * weight files. */
+/*
+ * Weights as Hugging Face's programs keep them: a directory, in whatever form and however many
+ * shards, of which config.json tells the model; or one weight file, of which model->parameters
+ * alone is known.  Tensors go to the listing; `files` are the weight files.  Reads headers and
+ * pickles only.
+ */
 bool hugging_face_directory(struct listing *listing, const char *path, struct m2h_model *model,
+	const struct m2h_file **files, size_t *file_count, struct error *err);
+bool hugging_face_file(struct listing *listing, const char *path, struct m2h_model *model,
 	const struct m2h_file **files, size_t *file_count, struct error *err);
 
 #endif

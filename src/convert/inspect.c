@@ -173,18 +173,12 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 static bool
 inspect_safetensors(struct inspection *inspection, const char *path, struct error *err)
 {
-	struct m2h_file *file = answer_take(&inspection->answer, 1, sizeof *file);
-
 	inspection->result.kind = "safetensors file";
 	inspection->result.convert_status = M2H_UNSUPPORTED;
 	inspection->result.convert_error = (struct m2h_error){ "otherformat",
 		"weights in safetensors form, not a Megatron checkpoint", "" };
-	if (file == NULL)
-		return error_no_memory(err, sizeof *file);
-	inspection->result.inputs = file;
-	inspection->result.input_count = 1;
-	return hugging_face_file(&inspection->listing, path, file,
-		&inspection->result.model.parameters, err);
+	return hugging_face_file(&inspection->listing, path, &inspection->result.model,
+		&inspection->result.inputs, &inspection->result.input_count, err);
 }
 
 static bool

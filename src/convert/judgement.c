@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define GROSS_DRIFT     0.01    /* of the parameter's norm: shards of different runs */
 #define LEAST_NORM_MEAN 0.5
 #define NAMED_SPECIALS  8       /* tensors with such values that get a line of their own */
 
@@ -55,7 +54,7 @@ refuse_drift(const struct judgement *judgement, size_t tensor, double relative, 
 		"of its norm (at most %g is drift): shards of different runs?",
 		judgement->shards->items[drift->shard].name,
 		replica_path(judgement, tensor, drift->shard), drift->elements, drift->largest,
-		relative, GROSS_DRIFT);
+		relative, DRIFT_GROSS);
 	return error_in_tensor(err, target->name);
 }
 
@@ -73,7 +72,7 @@ judge_drift(const struct judgement *judgement, struct error *err)
 			continue;
 		if (!relative_drift(judgement, i, &relative, err))
 			return false;
-		if (!(relative <= GROSS_DRIFT))
+		if (!(relative <= DRIFT_GROSS))
 			return refuse_drift(judgement, i, relative, err);
 		decision_log_note(judgement->log, NOTE_WARNING, "replicated",
 			"%s: the copy in %s (%s) differs in %" PRIu64 " elements, by %.3g at most; %s "

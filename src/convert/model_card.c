@@ -15,19 +15,16 @@ static bool
 read_given(struct model_card *card, const char *path, struct error *err)
 {
 	struct input_file *file = input_file_open(path, ".", err);
-	bool               done = false;
 
 	if (file == NULL)
 		return false;
 	card->given_length = (size_t)file->size;
 	if (file->size > MAX_BYTES)
 		error_set(err, ERROR_LIMIT, "card", "larger than 1 MiB");
-	else if ((card->given = malloc((size_t)file->size + 1)) == NULL)
-		error_no_memory(err, file->size);
 	else
-		done = input_file_read(file, 0, card->given, card->given_length, err);
+		card->given = input_file_text(file, MAX_BYTES, err);
 	input_file_close(file);
-	return done;
+	return card->given != NULL;
 }
 
 static bool

@@ -142,8 +142,9 @@ config_of(const struct arguments *arguments, const struct tokenizer *tokenizer)
 		: TOKENIZER_GPT2_END_OF_TEXT;
 
 	return (struct gpt2_config){
-		.sizes = { arguments->layers, arguments->hidden, arguments->ffn,
-			arguments->positions, arguments->vocabulary, arguments->is_untied, false },
+		.sizes = { .n_layer = arguments->layers, .n_embd = arguments->hidden,
+			.n_inner = arguments->ffn, .n_positions = arguments->positions,
+			.vocab_size = arguments->vocabulary, .has_head = arguments->is_untied },
 		.n_head = arguments->heads,
 		.activation_function = arguments_activation_name(arguments->activation),
 		.layer_norm_epsilon = arguments->layernorm_epsilon,

@@ -41,29 +41,20 @@ static const struct parameter {
 };
 
 static void
-write_text(struct json_writer *w, const char *key, const char *value)
-{
-	json_write_key(w, key);
-	json_write_string(w, value);
-}
-
-static void
 write_digest(struct json_writer *w, const char *sha256)
 {
-	json_write_key(w, "digest");
-	json_open(w, '{');
-	write_text(w, "sha256", sha256);
+	json_open_member(w, "digest", '{');
+	json_add_string(w, "sha256", sha256);
 	json_close(w, '}');
 }
 
 static void
 write_subjects(struct json_writer *w, const struct provenance *provenance)
 {
-	json_write_key(w, "subject");
-	json_open(w, '[');
+	json_open_member(w, "subject", '[');
 	for (size_t i = 0; i < provenance->manifest->output_count; i++) {
 		json_open(w, '{');
-		write_text(w, "name", provenance->manifest->outputs[i].name);
+		json_add_string(w, "name", provenance->manifest->outputs[i].name);
 		write_digest(w, provenance->manifest->outputs[i].sha256);
 		json_close(w, '}');
 	}
@@ -82,21 +73,17 @@ write_parameter(struct json_writer *w, const struct parameter *parameter, const 
 	case TEXT:
 		memcpy(&text, field, sizeof text);
 		if (text != NULL)
-			write_text(w, parameter->name, text_base_name(name, sizeof name, text));
+			json_add_string(w, parameter->name, text_base_name(name, sizeof name, text));
 		break;
 	case NUMBER:
 		memcpy(&number, field, sizeof number);
-		if (number != 0) {
-			json_write_key(w, parameter->name);
-			json_write_u64(w, number);
-		}
+		if (number != 0)
+			json_add_u64(w, parameter->name, number);
 		break;
 	case FLAG:
 		memcpy(&flag, field, sizeof flag);
-		if (flag) {
-			json_write_key(w, parameter->name);
-			json_write_bool(w, true);
-		}
+		if (flag)
+			json_add_bool(w, parameter->name, true);
 		break;
 	}
 }
@@ -104,15 +91,13 @@ write_parameter(struct json_writer *w, const struct parameter *parameter, const 
 static void
 write_parameters(struct json_writer *w, const struct provenance *provenance)
 {
-	json_write_key(w, "externalParameters");
-	json_open(w, '{');
+	json_open_member(w, "externalParameters", '{');
 	for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
 		write_parameter(w, &parameters[i],
 			(const char *)provenance->options + parameters[i].field);
 	json_close(w, '}');
-	json_write_key(w, "internalParameters");
-	json_open(w, '{');
-	write_text(w, "version", provenance->manifest->tool_version);
+	json_open_member(w, "internalParameters", '{');
+	json_add_string(w, "version", provenance->manifest->tool_version);
 	json_close(w, '}');
 }
 
@@ -129,7 +114,7 @@ write_uri(struct json_writer *w, const char *name)
 
 		text_add(&uri, is_plain ? "%c" : "%%%02X", (unsigned char)*at);
 	}
-	write_text(w, "uri", uri.bytes);
+	json_add_string(w, "uri", uri.bytes);
 	w->to->failed = w->to->failed || uri.failed;
 	text_free(&uri);
 }
@@ -138,7 +123,7 @@ static void
 write_dependency(struct json_writer *w, const char *name, const char *sha256)
 {
 	json_open(w, '{');
-	write_text(w, "name", name);
+	json_add_string(w, "name", name);
 	write_uri(w, name);
 	write_digest(w, sha256);
 	json_close(w, '}');
@@ -151,8 +136,7 @@ write_dependencies(struct json_writer *w, const struct provenance *provenance)
 	const struct m2h_convert_options *options = provenance->options;
 	char                              name[4096], sha256[DIGEST_HEX_SIZE];
 
-	json_write_key(w, "resolvedDependencies");
-	json_open(w, '[');
+	json_open_member(w, "resolvedDependencies", '[');
 	for (size_t i = 0; i < manifest->input_count; i++) {
 		answer_input_name(manifest->shards, i, name, sizeof name);
 		write_dependency(w, name, manifest->inputs[i].sha256);
@@ -177,22 +161,18 @@ write_run(struct json_writer *w, const struct provenance *provenance)
 	struct tm parts;
 	char      shown[64];
 
-	json_write_key(w, "runDetails");
-	json_open(w, '{');
-	json_write_key(w, "builder");
-	json_open(w, '{');
-	write_text(w, "id", BUILDER);
-	json_write_key(w, "version");
-	json_open(w, '{');
-	write_text(w, "megatron2hf", provenance->manifest->tool_version);
+	json_open_member(w, "runDetails", '{');
+	json_open_member(w, "builder", '{');
+	json_add_string(w, "id", BUILDER);
+	json_open_member(w, "version", '{');
+	json_add_string(w, "megatron2hf", provenance->manifest->tool_version);
 	json_close(w, '}');
 	json_close(w, '}');
 	if (date != 0 && gmtime_r(&date, &parts) != NULL) {
 		strftime(shown, sizeof shown, "%Y-%m-%dT%H:%M:%SZ", &parts);
-		json_write_key(w, "metadata");
-		json_open(w, '{');
-		write_text(w, "startedOn", shown);
-		write_text(w, "finishedOn", shown);
+		json_open_member(w, "metadata", '{');
+		json_add_string(w, "startedOn", shown);
+		json_add_string(w, "finishedOn", shown);
 		json_close(w, '}');
 	}
 	json_close(w, '}');
@@ -204,14 +184,12 @@ write_statement(const struct provenance *provenance, struct text *to)
 	struct json_writer w = { .to = to, .indent = 2 };
 
 	json_open(&w, '{');
-	write_text(&w, "_type", "https://in-toto.io/Statement/v1");
+	json_add_string(&w, "_type", "https://in-toto.io/Statement/v1");
 	write_subjects(&w, provenance);
-	write_text(&w, "predicateType", "https://slsa.dev/provenance/v1");
-	json_write_key(&w, "predicate");
-	json_open(&w, '{');
-	json_write_key(&w, "buildDefinition");
-	json_open(&w, '{');
-	write_text(&w, "buildType", BUILD_TYPE);
+	json_add_string(&w, "predicateType", "https://slsa.dev/provenance/v1");
+	json_open_member(&w, "predicate", '{');
+	json_open_member(&w, "buildDefinition", '{');
+	json_add_string(&w, "buildType", BUILD_TYPE);
 	write_parameters(&w, provenance);
 	write_dependencies(&w, provenance);
 	json_close(&w, '}');
@@ -221,19 +199,19 @@ write_statement(const struct provenance *provenance, struct text *to)
 	text_add(to, "\n");
 }
 
-bool
-provenance_stage(const struct provenance *provenance, struct staging *statement,
-	struct error *err)
+struct atomic_file *
+provenance_stage(const struct provenance *provenance, struct error *err)
 {
-	struct text text = { 0 };
-	bool        done = false;
+	const struct m2h_convert_options *options = provenance->options;
+	struct text                       text = { 0 };
+	struct atomic_file               *file = NULL;
 
 	write_statement(provenance, &text);
 	if (text.failed)
 		error_no_memory(err, text.length);
 	else
-		done = staging_write(statement, "statement", text.bytes, text.length, err)
-			&& staging_sync(statement, err);
+		file = atomic_file_stage(options->provenance, text.bytes, text.length,
+			options->replace, err);
 	text_free(&text);
-	return done || error_in_file(err, provenance->options->provenance);
+	return file;
 }

@@ -1,7 +1,7 @@
 #ifndef CONVERT_PROVENANCE_H
 #define CONVERT_PROVENANCE_H
 
-#include "base/staging.h"
+#include "base/atomic_file.h"
 #include "convert/given_config.h"
 #include "convert/model_card.h"
 #include "megatron2hf.h"
@@ -19,8 +19,7 @@ struct provenance {
 	const struct model_card          *card;
 };
 
-/* Writes and syncs it in `statement`, a staging directory for a file. */
-bool provenance_stage(const struct provenance *provenance, struct staging *statement,
-	struct error *err);
+/* Writes and syncs it beside options->provenance, its place.  NULL: *err. */
+struct atomic_file *provenance_stage(const struct provenance *provenance, struct error *err);
 
 #endif

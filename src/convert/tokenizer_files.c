@@ -61,7 +61,6 @@ read_from_folder(const struct place *place, const char *name, char **bytes, size
 	struct error       why = { 0 };
 	struct input_file *file = input_file_open_at(place->directory, name,
 		join(place->folder, name, shown, sizeof shown), &why);
-	bool               done = false;
 
 	if (file == NULL && why.os_errno == ENOENT)
 		return true;
@@ -71,13 +70,10 @@ read_from_folder(const struct place *place, const char *name, char **bytes, size
 	}
 	if (check_size(file->size, err)) {
 		*length = (size_t)file->size;
-		if ((*bytes = malloc(*length + 1)) == NULL)
-			error_no_memory(err, *length + 1);
-		else
-			done = input_file_read(file, 0, *bytes, *length, err);
+		*bytes = input_file_text(file, TOKENIZER_FILES_MAX_BYTES, err);
 	}
 	input_file_close(file);
-	return done || error_in_file(err, shown);
+	return *bytes != NULL || error_in_file(err, shown);
 }
 
 static bool

@@ -196,50 +196,62 @@ config_write_generation(const struct gpt2_config *config, struct text *to)
 	struct json_writer w = { .to = to, .indent = 2, .ascii = true };
 
 	json_open(&w, '{');
-	json_write_key(&w, "_from_model_config");
-	json_write_bool(&w, true);
+	json_add_bool(&w, "_from_model_config", true);
 	if (config->has_token_ids) {
-		json_write_key(&w, "bos_token_id");
-		json_write_u64(&w, config->bos_token_id);
-		json_write_key(&w, "eos_token_id");
-		json_write_u64(&w, config->eos_token_id);
+		json_add_u64(&w, "bos_token_id", config->bos_token_id);
+		json_add_u64(&w, "eos_token_id", config->eos_token_id);
 	}
-	json_write_key(&w, "transformers_version");
-	json_write_string(&w, GENERATION_VERSION);
+	json_add_string(&w, "transformers_version", GENERATION_VERSION);
 	json_close(&w, '}');
 	text_add(to, "\n");
 }
 
 /* ---- reading ---------------------------------------------------------------------- */
 
+bool
+config_read_size(const struct json *node, const char *key, uint64_t *to, struct error *err)
+{
+	return node == NULL || (json_u64(node, to) && *to != 0)
+		|| error_set(err, ERROR_CORRUPT, "confjson", "%s is not a positive integer", key);
+}
+
+bool
+config_read_real(const struct json *node, const char *key, double *to, struct error *err)
+{
+	return node == NULL || (json_number(node, to) && *to >= 0)
+		|| error_set(err, ERROR_CORRUPT, "confjson", "%s is not a number from 0 up", key);
+}
+
 /* A member that counts something: absent takes the default, null and 0 are refused. */
 static bool
 read_size(const struct json *root, const char *key, uint64_t absent, uint64_t *to,
 	struct error *err)
 {
-	const struct json *node = json_member(root, key);
-
 	*to = absent;
-	if (node == NULL)
-		return true;
-	if (!json_u64(node, to) || *to == 0)
-		return error_set(err, ERROR_CORRUPT, "confjson",
-			"%s is not a positive integer", key);
-	return true;
+	return config_read_size(json_member(root, key), key, to, err);
+}
+
+/* The same of one that transformers knows by two names (attribute_map of its GPT2Config); where
+ * they contradict each other, its releases differ in which one counts. */
+static bool
+read_named_size(const struct json *root, const char *key, const char *alias, uint64_t absent,
+	uint64_t *to, struct error *err)
+{
+	uint64_t other;
+
+	if (!read_size(root, alias, absent, &other, err)
+	    || !read_size(root, key, other, to, err))
+		return false;
+	return json_member(root, alias) == NULL || *to == other
+		|| error_set(err, ERROR_CORRUPT, "confjson", "%s is %" PRIu64 " and %s is %" PRIu64
+			": two names of one thing", key, *to, alias, other);
 }
 
 static bool
 read_real(const struct json *root, const char *key, double absent, double *to, struct error *err)
 {
-	const struct json *node = json_member(root, key);
-
 	*to = absent;
-	if (node == NULL)
-		return true;
-	if (!json_number(node, to) || *to < 0)
-		return error_set(err, ERROR_CORRUPT, "confjson",
-			"%s is not a number from 0 up", key);
-	return true;
+	return config_read_real(json_member(root, key), key, to, err);
 }
 
 static bool
@@ -313,10 +325,11 @@ read_sizes(const struct json *root, struct gpt2_config *config, struct error *er
 	const struct json *inner = json_member(root, "n_inner");
 	uint64_t           four_wide;
 
-	if (!read_size(root, "n_layer", 12, &sizes->n_layer, err)
-	    || !read_size(root, "n_embd", 768, &sizes->n_embd, err)
-	    || !read_size(root, "n_head", 12, &config->n_head, err)
-	    || !read_size(root, "n_positions", 1024, &sizes->n_positions, err)
+	if (!read_named_size(root, "n_layer", "num_hidden_layers", 12, &sizes->n_layer, err)
+	    || !read_named_size(root, "n_embd", "hidden_size", 768, &sizes->n_embd, err)
+	    || !read_named_size(root, "n_head", "num_attention_heads", 12, &config->n_head, err)
+	    || !read_named_size(root, "n_positions", "max_position_embeddings", 1024,
+		&sizes->n_positions, err)
 	    || !read_size(root, "vocab_size", 50257, &sizes->vocab_size, err))
 		return false;
 	if (sizes->n_embd % config->n_head != 0)

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct json;
+
 /* What config.json says of a GPT-2. */
 struct gpt2_config {
 	struct gpt2_sizes sizes;
@@ -30,8 +32,11 @@ void config_write(const struct gpt2_config *config, enum config_form form, struc
 void config_write_generation(const struct gpt2_config *config, struct text *to);
 /* Reads a config.json somebody wrote.  Absent keys take GPT-2's defaults (n_inner null or
  * absent: 4 n_embd).  ERROR_UNSUPPORTED: model_type is not gpt2; ERROR_CORRUPT: a value of
- * the wrong type.  activation_function is copied to `activation`. */
+ * the wrong type, or two names of one thing that contradict each other.  activation_function is copied to `activation`. */
 bool config_read(const char *bytes, size_t length, struct gpt2_config *config,
 	char activation[64], struct error *err);
+/* One value of it; a member that is absent, NULL, leaves *to as it is.  ERROR_CORRUPT. */
+bool config_read_size(const struct json *node, const char *key, uint64_t *to, struct error *err);
+bool config_read_real(const struct json *node, const char *key, double *to, struct error *err);
 
 #endif

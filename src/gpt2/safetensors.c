@@ -68,17 +68,13 @@ shape_bytes(const struct safetensors_tensor *tensor, uint64_t *bytes)
 static void
 write_entry(struct json_writer *w, const struct safetensors_tensor *tensor)
 {
-	json_write_key(w, tensor->name);
-	json_open(w, '{');
-	json_write_key(w, "dtype");
-	json_write_string(w, dtype_safetensors_name(tensor->dtype));
-	json_write_key(w, "shape");
-	json_open(w, '[');
+	json_open_member(w, tensor->name, '{');
+	json_add_string(w, "dtype", dtype_safetensors_name(tensor->dtype));
+	json_open_member(w, "shape", '[');
 	for (unsigned i = 0; i < tensor->rank; i++)
 		json_write_u64(w, tensor->shape[i]);
 	json_close(w, ']');
-	json_write_key(w, "data_offsets");
-	json_open(w, '[');
+	json_open_member(w, "data_offsets", '[');
 	json_write_u64(w, tensor->offset);
 	json_write_u64(w, tensor->offset + tensor->bytes);
 	json_close(w, ']');
@@ -93,10 +89,8 @@ write_header(const struct safetensors_tensor *tensors, size_t count, struct text
 
 	text_add_bytes(header, "\0\0\0\0\0\0\0\0", LENGTH_BYTES);
 	json_open(&w, '{');
-	json_write_key(&w, METADATA_KEY);
-	json_open(&w, '{');
-	json_write_key(&w, "format");
-	json_write_string(&w, "pt");
+	json_open_member(&w, METADATA_KEY, '{');
+	json_add_string(&w, "format", "pt");
 	json_close(&w, '}');
 	for (size_t i = 0; i < count; i++)
 		write_entry(&w, &tensors[i]);

@@ -105,18 +105,32 @@ check_pair_is_whole(struct check *check)
 	found(check, has_vocabulary ? VOCABULARY_NAME : MERGES_NAME, &err);
 }
 
+/* Is tokenizer.json's model what the two other files hold?  Then it is as good as they are. */
+static bool
+repeats_files(const struct check *check)
+{
+	struct error ignored;
+
+	return check->has_vocabulary && check->has_merges
+	    && token_list_check_same(&check->vocabulary, &check->model, TOKENIZER_NAME, &ignored)
+	    && merge_list_check_same(&check->merges, &check->model_merges, TOKENIZER_NAME,
+			&ignored);
+}
+
 static void
 check_merges(struct check *check)
 {
 	const struct token_list *vocabulary = check->has_vocabulary ? &check->vocabulary
 		: check->has_model ? &check->model : NULL;
 	struct error             err = { 0 };
+	bool                     is_good = true;
 
 	if (check->has_merges && vocabulary != NULL
 	    && !merge_list_check(&check->merges, vocabulary, &err))
-		found(check, MERGES_NAME, &err);
+		is_good = found(check, MERGES_NAME, &err);
 	err = (struct error){ 0 };
-	if (check->has_model && !merge_list_check(&check->model_merges, &check->model, &err))
+	if (check->has_model && !(is_good && repeats_files(check))
+	    && !merge_list_check(&check->model_merges, &check->model, &err))
 		found(check, TOKENIZER_NAME, &err);
 }
 

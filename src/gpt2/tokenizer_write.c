@@ -62,13 +62,6 @@ tokenizer_write_vocabulary(const struct tokenizer *tokenizer, enum tokenizer_for
 /* ---- tokenizer.json --------------------------------------------------------------- */
 
 static void
-write_flag(struct json_writer *w, const char *key, bool value)
-{
-	json_write_key(w, key);
-	json_write_bool(w, value);
-}
-
-static void
 write_nothing(struct json_writer *w, const char *key)
 {
 	json_write_key(w, key);
@@ -81,25 +74,23 @@ static void
 write_added_tokens(struct json_writer *w, const struct tokenizer *tokenizer,
 	enum tokenizer_form form)
 {
-	json_write_key(w, "added_tokens");
-	json_open(w, '[');
+	json_open_member(w, "added_tokens", '[');
 	for (uint32_t i = 0; i < tokenizer->added_count; i++) {
 		const struct tokenizer_added *added = &tokenizer->added[i];
 
 		json_open(w, '{');
-		json_write_key(w, "id");
-		json_write_u64(w, added->id);
+		json_add_u64(w, "id", added->id);
 		if (form == TOKENIZER_HUB)
-			write_flag(w, "special", added->special);
+			json_add_bool(w, "special", added->special);
 		json_write_key(w, "content");
 		json_write_bytes(w, tokenizer_text(tokenizer, added->id),
 			tokenizer_text_length(tokenizer, added->id));
-		write_flag(w, "single_word", added->single_word);
-		write_flag(w, "lstrip", added->lstrip);
-		write_flag(w, "rstrip", added->rstrip);
-		write_flag(w, "normalized", added->normalized);
+		json_add_bool(w, "single_word", added->single_word);
+		json_add_bool(w, "lstrip", added->lstrip);
+		json_add_bool(w, "rstrip", added->rstrip);
+		json_add_bool(w, "normalized", added->normalized);
 		if (form == TOKENIZER_4_18)
-			write_flag(w, "special", added->special);
+			json_add_bool(w, "special", added->special);
 		json_close(w, '}');
 	}
 	json_close(w, ']');
@@ -109,14 +100,12 @@ static void
 write_byte_level(struct json_writer *w, const char *key, bool add_prefix_space,
 	bool trim_offsets, enum tokenizer_form form)
 {
-	json_write_key(w, key);
-	json_open(w, '{');
-	json_write_key(w, "type");
-	json_write_string(w, "ByteLevel");
-	write_flag(w, "add_prefix_space", add_prefix_space);
-	write_flag(w, "trim_offsets", trim_offsets);
+	json_open_member(w, key, '{');
+	json_add_string(w, "type", "ByteLevel");
+	json_add_bool(w, "add_prefix_space", add_prefix_space);
+	json_add_bool(w, "trim_offsets", trim_offsets);
 	if (form == TOKENIZER_4_18)
-		write_flag(w, "use_regex", true);
+		json_add_bool(w, "use_regex", true);
 	json_close(w, '}');
 }
 
@@ -127,8 +116,7 @@ write_tables(struct json_writer *w, const struct tokenizer *tokenizer)
 {
 	struct text line = { 0 };
 
-	json_write_key(w, "vocab");
-	json_open(w, '{');
+	json_open_member(w, "vocab", '{');
 	for (uint32_t id = 0; id < tokenizer->size; id++) {
 		json_write_bytes(w, tokenizer_text(tokenizer, id),
 			tokenizer_text_length(tokenizer, id));
@@ -137,8 +125,7 @@ write_tables(struct json_writer *w, const struct tokenizer *tokenizer)
 		json_write_u64(w, id);
 	}
 	json_close(w, '}');
-	json_write_key(w, "merges");
-	json_open(w, '[');
+	json_open_member(w, "merges", '[');
 	for (uint32_t merge = 0; merge < tokenizer->merge_count; merge++) {
 		line.length = 0;
 		add_merge(&line, tokenizer, merge);
@@ -159,8 +146,7 @@ tokenizer_write_tokenizer(const struct tokenizer *tokenizer, enum tokenizer_form
 	struct json_writer w = { .to = to, .indent = form == TOKENIZER_4_18 ? 2 : 0 };
 
 	json_open(&w, '{');
-	json_write_key(&w, "version");
-	json_write_string(&w, "1.0");
+	json_add_string(&w, "version", "1.0");
 	write_nothing(&w, "truncation");
 	write_nothing(&w, "padding");
 	write_added_tokens(&w, tokenizer, form);
@@ -168,19 +154,14 @@ tokenizer_write_tokenizer(const struct tokenizer *tokenizer, enum tokenizer_form
 	write_byte_level(&w, "pre_tokenizer", tokenizer->add_prefix_space, true, form);
 	write_byte_level(&w, "post_processor", true, false, form);
 	write_byte_level(&w, "decoder", true, true, form);
-	json_write_key(&w, "model");
-	json_open(&w, '{');
-	if (form == TOKENIZER_4_18) {
-		json_write_key(&w, "type");
-		json_write_string(&w, "BPE");
-	}
+	json_open_member(&w, "model", '{');
+	if (form == TOKENIZER_4_18)
+		json_add_string(&w, "type", "BPE");
 	write_nothing(&w, "dropout");
 	write_nothing(&w, "unk_token");
-	json_write_key(&w, "continuing_subword_prefix");
-	json_write_string(&w, "");
-	json_write_key(&w, "end_of_word_suffix");
-	json_write_string(&w, "");
-	write_flag(&w, "fuse_unk", false);
+	json_add_string(&w, "continuing_subword_prefix", "");
+	json_add_string(&w, "end_of_word_suffix", "");
+	json_add_bool(&w, "fuse_unk", false);
 	write_tables(&w, tokenizer);
 	json_close(&w, '}');
 	json_close(&w, '}');

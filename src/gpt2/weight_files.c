@@ -172,21 +172,14 @@ write_index(struct weight_files *files, enum weight_format format, const struct 
 	index->name = formats[format].index;
 	qsort(sorted, count, sizeof *sorted, compare_tensor_names);
 	json_open(&w, '{');
-	json_write_key(&w, "metadata");
-	json_open(&w, '{');
-	if (counts_parameters) {
-		json_write_key(&w, "total_parameters");
-		json_write_u64(&w, deal->parameters);
-	}
-	json_write_key(&w, "total_size");
-	json_write_u64(&w, deal->total_bytes);
+	json_open_member(&w, "metadata", '{');
+	if (counts_parameters)
+		json_add_u64(&w, "total_parameters", deal->parameters);
+	json_add_u64(&w, "total_size", deal->total_bytes);
 	json_close(&w, '}');
-	json_write_key(&w, "weight_map");
-	json_open(&w, '{');
-	for (size_t i = 0; i < count; i++) {
-		json_write_key(&w, sorted[i]->tensor.name);
-		json_write_string(&w, files->files[first + sorted[i]->file].name);
-	}
+	json_open_member(&w, "weight_map", '{');
+	for (size_t i = 0; i < count; i++)
+		json_add_string(&w, sorted[i]->tensor.name, files->files[first + sorted[i]->file].name);
 	json_close(&w, '}');
 	json_close(&w, '}');
 	text_add(&index->text, "\n");

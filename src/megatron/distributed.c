@@ -84,11 +84,8 @@ read_marker(int directory, const char *path, struct error *err)
 	if (file->size > MARKER_LIMIT)
 		error_set(err, ERROR_LIMIT, "json", "%" PRIu64 " bytes (limit %zu)", file->size,
 			MARKER_LIMIT);
-	else if ((bytes = malloc(MARKER_LIMIT)) == NULL)
-		error_no_memory(err, MARKER_LIMIT);
-	else
-		done = input_file_read(file, 0, bytes, (size_t)file->size, err)
-		    && check_marker(bytes, (size_t)file->size, err);
+	else if ((bytes = input_file_text(file, MARKER_LIMIT, err)) != NULL)
+		done = check_marker(bytes, (size_t)file->size, err);
 	free(bytes);
 	input_file_close(file);
 	return done ? true : error_in_file(err, path);

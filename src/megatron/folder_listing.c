@@ -10,20 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HF_HINT "verify, inspect and diff take it; a Megatron checkpoint is expected here"
+
 /* A file that gives a format away; the surest sign first. */
 static const struct {
 	const char *pattern;    /* of fnmatch(3) */
-	const char *what;
+	const char *what, *hint;
 } formats[] = {
-	{ "zero_pp_rank_*_model_states.pt", "a DeepSpeed checkpoint of ZeRO stage 3" },
-	{ "*_model_states.pt",   "a DeepSpeed checkpoint without files of layers" },
-	{ "__*.metadata",        "a distributed checkpoint with an index for each rank (__0.metadata)" },
-	{ "*.distcp",            "a distributed checkpoint without its index (.metadata)" },
-	{ ".zarray",             "an array of a zarr checkpoint (.zarray)" },
-	{ "*.nemo",              "a NeMo archive (.nemo)" },
-	{ "model_config.yaml",   "an unpacked NeMo archive (model_config.yaml)" },
-	{ "*.safetensors",       "a folder of safetensors files" },
-	{ "pytorch_model*.bin",  "a Hugging Face model directory" },
+	{ "zero_pp_rank_*_model_states.pt", "a DeepSpeed checkpoint of ZeRO stage 3", NULL },
+	{ "*_model_states.pt",   "a DeepSpeed checkpoint without files of layers", NULL },
+	{ "__*.metadata",        "a distributed checkpoint with an index for each rank (__0.metadata)", NULL },
+	{ "*.distcp",            "a distributed checkpoint without its index (.metadata)", NULL },
+	{ ".zarray",             "an array of a zarr checkpoint (.zarray)", NULL },
+	{ "*.nemo",              "a NeMo archive (.nemo)", NULL },
+	{ "model_config.yaml",   "an unpacked NeMo archive (model_config.yaml)", NULL },
+	{ "*.safetensors",       "a folder of safetensors files", HF_HINT },
+	{ "pytorch_model*.bin",  "a Hugging Face model directory", HF_HINT },
 };
 
 static int
@@ -133,9 +135,12 @@ folder_listing_refuse(const struct folder_listing *listing, struct error *err)
 
 	for (row = 0; row < sizeof formats / sizeof *formats; row++) {
 		for (index = 0; index < listing->count; index++) {
-			if (fnmatch(formats[row].pattern, listing->names[index], 0) == 0)
-				return error_set(err, ERROR_UNSUPPORTED, "distckpt",
-					"%s, which is not supported", formats[row].what);
+			if (fnmatch(formats[row].pattern, listing->names[index], 0) != 0)
+				continue;
+			error_set(err, ERROR_UNSUPPORTED, "distckpt", "%s, which is not supported",
+				formats[row].what);
+			return formats[row].hint == NULL ? false : error_hint(err, "%s",
+				formats[row].hint);
 		}
 	}
 	return true;

@@ -286,10 +286,12 @@ open_only_iteration(struct shards *shards, int root, const char *path,
 		error_hint(err, "give the folder of one of them");
 		return error_in_file(err, path);
 	}
-	if (folder_listing_refuse(listing, err))
+	if (folder_listing_refuse(listing, err)) {
 		error_set(err, ERROR_NO_INPUT, "nocheckpoint",
 			"the folder holds no checkpoint: neither " RANK_NAME_TRACKER
 			" nor iter_*, release or mp_rank_* folders");
+		error_hint(err, "folders below it are not searched: give the one that holds these");
+	}
 	return error_in_file(err, path);
 }
 

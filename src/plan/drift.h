@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of the parameter's norm: beyond, shards are of different runs. */
+#define DRIFT_GROSS 0.01
+
 /* How far replicas of a parameter have moved away from the copy that is used. */
 struct drift {
 	uint64_t elements;              /* that differ in bits */

@@ -1,9 +1,13 @@
 /*
  * What no conversion can undercut, so that its time can be told as a ratio:
  *
- *     floor convert INPUT DIR   one thread reads INPUT and takes its SHA-256; beside it
- *                               another writes as many bytes to a new file in DIR, reads
+ *     floor convert DIR INPUT ...
+ *                               one thread reads the INPUTs and takes their SHA-256; beside
+ *                               it another writes as many bytes to a new file in DIR, reads
  *                               them back for a SHA-256 and syncs the file
+ *     floor double DIR INPUT ...
+ *                               the same with twice as many bytes in the file
+ *     floor two DIR INPUT ...   the same with two files, a thread for each
  *     floor inflate ZIP         zlib alone over the largest member; the bytes are dropped
  *     floor sha256 FILE         read and SHA-256
  *     floor both FILE FILE      the same of two files at once, a thread for each
@@ -15,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +32,7 @@
 #include <zip.h>
 #include <zlib.h>
 
-enum { STEP = 1 << 20 };
+enum { STEP = 1 << 20, MOST_OUTPUTS = 2, ANY = 0 };
 
 static double
 seconds_now(void)
@@ -81,16 +86,16 @@ hash_file(int file, const char *path)
 	free(bytes);
 }
 
-/* A new file in `dir` of `size` bytes that do not repeat within a step. */
+/* A new file in `dir`, which may be there, of `size` bytes that do not repeat within a step. */
 static int
-write_output(const char *dir, uint64_t size, const unsigned char *bytes)
+write_output(const char *dir, int number, uint64_t size, const unsigned char *bytes)
 {
 	char *path;
 	int   file;
 
 	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
 		err(1, "%s", dir);
-	if (asprintf(&path, "%s/floor.bin", dir) < 0)
+	if (asprintf(&path, "%s/floor-%d.bin", dir, number) < 0)
 		err(1, "path");
 	if ((file = open(path, O_RDWR | O_CREAT | O_EXCL, 0666)) < 0)
 		err(1, "%s", path);
@@ -121,6 +126,7 @@ prepared_bytes(void)
 
 struct output {
 	const char          *dir;
+	int                  number;
 	const unsigned char *bytes;
 	uint64_t             size;
 };
@@ -129,7 +135,8 @@ static void *
 produce_output(void *context)
 {
 	const struct output *output = context;
-	int                  file = write_output(output->dir, output->size, output->bytes);
+	int                  file = write_output(output->dir, output->number, output->size,
+		output->bytes);
 
 	hash_file(file, output->dir);
 	if (fsync(file) != 0 || close(file) != 0)
@@ -137,38 +144,8 @@ produce_output(void *context)
 	return NULL;
 }
 
-static double
-floor_convert(char **arguments)
-{
-	unsigned char *bytes = prepared_bytes();
-	struct output  output = { .dir = arguments[1], .bytes = bytes };
-	double         start = seconds_now();
-	int            file = open_input(arguments[0], &output.size);
-	pthread_t      beside;
-
-	if ((errno = pthread_create(&beside, NULL, produce_output, &output)) != 0)
-		err(1, "thread");
-	hash_file(file, arguments[0]);
-	pthread_join(beside, NULL);
-	close(file);
-	free(bytes);
-	return seconds_now() - start;
-}
-
-static double
-floor_sha256(char **arguments)
-{
-	double   start = seconds_now();
-	uint64_t size;
-	int      file = open_input(arguments[0], &size);
-
-	hash_file(file, arguments[0]);
-	close(file);
-	return seconds_now() - start;
-}
-
 static void *
-hash_beside(void *path)
+hash_input(void *path)
 {
 	uint64_t size;
 	int      file = open_input(path, &size);
@@ -178,15 +155,70 @@ hash_beside(void *path)
 	return NULL;
 }
 
+/* Arguments: the folder for `count` outputs of `times` the bytes that the inputs have, and
+ * the inputs, up to a NULL. */
+static double
+floor_outputs(char **arguments, int count, uint64_t times)
+{
+	unsigned char *bytes = prepared_bytes();
+	double         start = seconds_now();
+	uint64_t       all = 0, size;
+	pthread_t      beside[MOST_OUTPUTS];
+	struct output  outputs[MOST_OUTPUTS];
+
+	for (char **input = arguments + 1; *input != NULL; input++) {
+		close(open_input(*input, &size));
+		all += size;
+	}
+	for (int i = 0; i < count; i++) {
+		outputs[i] = (struct output){ arguments[0], i, bytes, all * times };
+		if ((errno = pthread_create(&beside[i], NULL, produce_output, &outputs[i])) != 0)
+			err(1, "thread");
+	}
+	for (char **input = arguments + 1; *input != NULL; input++)
+		hash_input(*input);
+	for (int i = 0; i < count; i++)
+		pthread_join(beside[i], NULL);
+	free(bytes);
+	return seconds_now() - start;
+}
+
+static double
+floor_convert(char **arguments)
+{
+	return floor_outputs(arguments, 1, 1);
+}
+
+static double
+floor_double(char **arguments)
+{
+	return floor_outputs(arguments, 1, 2);
+}
+
+static double
+floor_two(char **arguments)
+{
+	return floor_outputs(arguments, 2, 1);
+}
+
+static double
+floor_sha256(char **arguments)
+{
+	double start = seconds_now();
+
+	hash_input(arguments[0]);
+	return seconds_now() - start;
+}
+
 static double
 floor_both(char **arguments)
 {
 	double    start = seconds_now();
 	pthread_t beside;
 
-	if ((errno = pthread_create(&beside, NULL, hash_beside, arguments[1])) != 0)
+	if ((errno = pthread_create(&beside, NULL, hash_input, arguments[1])) != 0)
 		err(1, "thread");
-	hash_beside(arguments[0]);
+	hash_input(arguments[0]);
 	pthread_join(beside, NULL);
 	return seconds_now() - start;
 }
@@ -195,7 +227,8 @@ static double
 floor_fsync(char **arguments)
 {
 	unsigned char *bytes = prepared_bytes();
-	int            file = write_output(arguments[1], strtoull(arguments[0], NULL, 10), bytes);
+	int            file = write_output(arguments[1], 0, strtoull(arguments[0], NULL, 10),
+		bytes);
 	double         start = seconds_now();
 
 	if (fsync(file) != 0)
@@ -275,24 +308,32 @@ floor_inflate(char **arguments)
 
 static const struct mode {
 	const char *name;
-	int         arguments;
+	int         arguments;          /* ANY: two or more */
 	double    (*run)(char **arguments);
 } modes[] = {
-	{ "convert", 2, floor_convert },
-	{ "inflate", 1, floor_inflate },
-	{ "sha256",  1, floor_sha256 },
-	{ "both",    2, floor_both },
-	{ "fsync",   2, floor_fsync },
+	{ "convert", ANY, floor_convert },
+	{ "double",  ANY, floor_double },
+	{ "two",     ANY, floor_two },
+	{ "inflate", 1,   floor_inflate },
+	{ "sha256",  1,   floor_sha256 },
+	{ "both",    2,   floor_both },
+	{ "fsync",   2,   floor_fsync },
 };
+
+static bool
+takes(const struct mode *mode, int arguments)
+{
+	return mode->arguments == ANY ? arguments >= 2 : arguments == mode->arguments;
+}
 
 int
 main(int argc, char **argv)
 {
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-		if (argc == 2 + modes[i].arguments && strcmp(argv[1], modes[i].name) == 0) {
+		if (argc > 1 && takes(&modes[i], argc - 2) && strcmp(argv[1], modes[i].name) == 0) {
 			printf("%.3f\n", modes[i].run(argv + 2));
 			return 0;
 		}
-	errx(2, "usage: floor convert INPUT DIR | inflate ZIP | sha256 FILE | both FILE FILE | "
-		"fsync BYTES DIR");
+	errx(2, "usage: floor convert|double|two DIR INPUT ... | inflate ZIP | sha256 FILE | "
+		"both FILE FILE | fsync BYTES DIR");
 }

@@ -15,12 +15,13 @@ here=$(dirname "$0")
 bench=$1/bench
 tool=$2
 rounds=${ROUNDS:-5}
-need_mib=6000
+need_mib=7000
 
 folder=$bench/ngc
 checkpoint=$folder/release/mp_rank_00/model_optim_rng.pt
 stored=$bench/ngc-stored.zip
 deflated=$bench/ngc-deflated.zip
+dist=$bench/dist                # the same model in four files, as Megatron Core saves it
 twice=$bench/twice
 out=$bench/out
 checked=$bench/checked          # what verify --source is measured on
@@ -71,13 +72,13 @@ timed_fsync() {
 # one_round ROUND: everything once, ours and its floor next to each other
 one_round() {
 	timed "$1" folder convert     "$tool" convert "$folder" -o "$out" -q
-	timed_floor "$1" folder floor "$bench/floor" convert "$checkpoint" "$out"
+	timed_floor "$1" folder floor "$bench/floor" convert "$out" "$checkpoint"
 	timed "$1" folder cp          cp "$checkpoint" "$out"
 	timed "$1" folder sha256sum   sha256sum "$checkpoint"
 	timed "$1" folder inspect     "$tool" inspect "$folder"
 
 	timed "$1" stored convert     "$tool" convert "$stored" -o "$out" -q
-	timed_floor "$1" stored floor "$bench/floor" convert "$stored" "$out"
+	timed_floor "$1" stored floor "$bench/floor" convert "$out" "$stored"
 	timed "$1" stored cp          cp "$stored" "$out"
 	timed "$1" stored sha256sum   sha256sum "$stored"
 	timed "$1" stored inspect     "$tool" inspect "$stored"
@@ -89,6 +90,15 @@ one_round() {
 	timed "$1" deflated cp        cp "$deflated" "$out"
 	timed "$1" deflated sha256sum sha256sum "$deflated"
 	timed "$1" deflated inspect   "$tool" inspect "$deflated"
+
+	timed "$1" dist convert       "$tool" convert "$dist" -o "$out" -q
+	timed_floor "$1" dist floor   "$bench/floor" convert "$out" "$dist"/*/*.distcp
+	timed "$1" dist inspect       "$tool" inspect "$dist"
+
+	timed "$1" both convert       "$tool" convert "$folder" -o "$out" -q --weights both
+	timed_floor "$1" both two     "$bench/floor" two "$out" "$checkpoint"
+	timed "$1" float32 convert    "$tool" convert "$folder" -o "$out" -q --dtype float32
+	timed_floor "$1" float32 double "$bench/floor" double "$out" "$checkpoint"
 
 	timed "$1" checked verify     "$tool" verify "$checked" --source "$folder" -q
 	timed_floor "$1" checked both "$bench/floor" both "$checkpoint" \
@@ -134,9 +144,13 @@ trap 'exit 143' TERM
 "$bench/make_zip" store "$folder" "$stored"
 packed=$("$bench/make_zip" deflate "$folder" "$deflated")
 echo "$packed"
+python3 "$here/make_dist.py" "$checkpoint" "$dist"
 
 rm -rf "$checked"
 "$tool" convert "$folder" -o "$checked" -q
+"$tool" convert "$dist" -o "$out" -q
+cmp "$checked/model.safetensors" "$out/model.safetensors" ||
+	{ echo "bench: $dist does not hold the model of $folder" >&2; exit 1; }
 
 : > "$table"
 round=0
@@ -149,6 +163,7 @@ echo "first byte, twice the layers"
 timed_first_byte folder "$folder"
 timed_first_byte stored "$stored"
 timed_first_byte deflated "$deflated"
+timed_first_byte dist "$dist"
 twice_the_layers
 
 awk -f "$here/summary.awk" -v markdown="$bench/results.md" -v json="$bench/results.json" \

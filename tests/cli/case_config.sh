@@ -7,6 +7,11 @@ convert -o filled
 grep n_head filled/config.json
 given '{"n_head": 2, "n_layer": 3}'
 convert -o out
+given '{"num_attention_heads": 2, "n_layer": 2}'
+convert -o alias
+cmp filled/config.json alias/config.json
+given '{"n_head": 2, "num_attention_heads": 4}'
+convert -o out
 given '{"n_head": 2, "n_head": 4}'
 convert -o out
 given '{"n_head": NaN}'

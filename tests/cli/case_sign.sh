@@ -23,6 +23,10 @@ try verify gpt2 --signature gpt2/model.sig --ca key.pub
 try sign gpt2 --key ed.pem -o ed.sig
 MEGATRON2HF_PASSPHRASE=secret try sign -q gpt2 --key locked.pem -o locked.sig
 MEGATRON2HF_PASSPHRASE=wrong try sign gpt2 --key locked.pem -o wrong.sig
+try sign gpt2 --key key.pem -f -o gpt2/config.json
+try sign -q gpt2 --key key.pem -o gpt2/second.sig
+try sign -q gpt2 --key key.pem -f -o gpt2/second.sig
+rm gpt2/second.sig
 chmod 644 key.pem
 try sign gpt2 --key - -o piped.sig <key.pem
 try sign gpt2 --key key.pem -o open.sig

@@ -132,6 +132,16 @@ if strace -qq -o /dev/null true 2>/dev/null; then
 	expect 'nothing when it cannot be synced' fault fsync 1 ''
 	expect 'what is there when it cannot be moved' fault renameat2 2 'out '
 	expect 'and that it is' grep -q '^hint: the result itself is complete and in its place$' said
+	lockless() {    # ERROR WHEN: flock fails, and nothing but the directory is there
+		rm -rf lockless && mkdir lockless
+		ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e trace=flock \
+		    -e inject="flock:error=$1$2" "$m2h" convert -q "$model" \
+		    --num-attention-heads 2 -o lockless/out
+		[ "$? $(ls -A lockless)" = "$3" ]
+	}
+	expect 'a file system without locks' lockless ENOSYS '' '0 out'
+	expect 'one lock that fails' lockless EIO :when=1 '0 out'
+	expect 'no lock to be had' lockless EIO '' '7 '
 else
 	echo "furniture: no faults injected: strace does not work here"
 fi

@@ -50,7 +50,7 @@ usr/lib/libmegatron2hf.so.$version
 usr/lib/pkgconfig/megatron2hf.pc
 usr/share/bash-completion/completions/megatron2hf
 usr/share/fish/vendor_completions.d/megatron2hf.fish
-$(cd man && ls ./*.[1-9] | sed 's|^\./\(.*\)\.\(.\)$|usr/share/man/man\2/\1.\2|')
+$(cd man && ls ./*.[1-9] | sed 's|^\./\(.*\)\.\(.\)$|usr/share/man/man\2/\1.\2|' | sort | sort)
 usr/share/megatron2hf/conversion.schema.json
 usr/share/megatron2hf/megatron2hf.schema.json
 usr/share/zsh/site-functions/_megatron2hf

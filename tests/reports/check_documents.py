@@ -138,6 +138,52 @@ document(["verify", "good", "--report", "junit=good/junit.xml"], "verify", statu
 made = document(["verify", "good"], "verify", status=0)
 check(made["problems"] == [] and made["tensors"] == 28 and len(made["files"]) == 9, "verify good")
 
+made = document(["verify", "good", "--source", mini], "verify", status=0)
+check(made["source"] == mini and made["compared"] == 28, "verify --source")
+
+# ---- manifests of every option that shows in them --------------------------------------
+
+for name, more in [("forms", ["--weights", "both", "--tensor-sha256"]),
+                   ("cast", ["--dtype", "float32"]), ("old", ["--profile", "hf4.18"])]:
+    document(["convert", mini, "-o", name] + heads + more, "convert", status=0)
+    check_valid(MANIFEST, load(os.path.join(BOX, name, "conversion.json")), name)
+tensors = load(os.path.join(BOX, "forms", "conversion.json"))["tensors"]
+check(all(len(tensor["sha256"]) == 64 for tensor in tensors), "--tensor-sha256")
+tensors = load(os.path.join(BOX, "cast", "conversion.json"))["tensors"]
+check(all(tensor["from"]["cast_from"] == "F16" for tensor in tensors), "--dtype")
+tensors = load(os.path.join(BOX, "old", "conversion.json"))["tensors"]
+check([tensor["name"] for tensor in tensors if "tied_to" in tensor["from"]] == ["lm_head.weight"],
+      "--profile hf4.18: a tied head")
+check({tensor["from"].get("made") for tensor in tensors} == {None, "causal mask",
+                                                             "constant -10000"}, "masks")
+
+# ---- diff and sign ---------------------------------------------------------------------
+
+samples = os.path.abspath("fixtures/diff")
+made = document(["diff", "good", "good/model.safetensors"], "diff", status=0)
+check(made["tensors"]["equal"] == len(made["pairs"]) == 28 and made["tolerance"] is None, "diff")
+for a, b, more in [("odd.safetensors", "changed.safetensors", []), ("odd.bin", "shards", []),
+                   ("types-a.safetensors", "types-b.safetensors", ["--tolerance", "0.5"]),
+                   ("types-a.safetensors", "odd.safetensors", [])]:
+    made = document(["diff", os.path.join(samples, a), os.path.join(samples, b)] + more, "diff")
+    check(sum(made["tensors"].values()) == len(made["pairs"]), "diff %s %s: pairs" % (a, b))
+document(["diff", "good"], "diff", status=2)
+document(["diff", "good", "absent"], "diff", status=6)
+
+private_key = os.path.join(BOX, "key.pem")
+subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
+                private_key], check=True)
+os.chmod(private_key, 0o600)
+signed = copy_tree(good, "signed")
+made = document(["sign", "signed", "--key", private_key], "sign", status=0)
+check(made["signature"] == "signed/model.sig" and len(made["files"]) == 9, "sign")
+document(["sign", "signed", "--key", private_key], "sign", status=7)
+document(["sign", "signed"], "sign", status=2)
+document(["sign", "good", "--key", "absent.pem"], "sign", status=6)
+document(["sign", "absent", "--key", private_key], "sign", status=6)
+os.symlink("config.json", os.path.join(signed, "link"))
+document(["sign", "signed", "-f", "--key", private_key], "sign", status=3)
+
 # ---- problems have a place -------------------------------------------------------------
 
 bad = copy_tree(good, "bad")
@@ -189,7 +235,8 @@ check([problem["file"] for problem in made["problems"]] == ["a" * 200 + "/" + "b
       "a long name is cut")
 
 for command, statuses in [("convert", [0, 1, 2, 3, 4, 5, 6, 7]), ("inspect", [0, 2, 3, 4, 5, 6, 8]),
-                          ("verify", [0, 1, 2, 3, 4, 5, 6, 7, 8]), ("help", [0, 2])]:
+                          ("verify", [0, 1, 2, 3, 4, 5, 6, 7, 8]), ("diff", [0, 1, 2, 6]),
+                          ("sign", [0, 2, 3, 6, 7]), ("help", [0, 2])]:
     check(seen[command] >= set(statuses), "%s: only statuses %s" % (command, seen[command]))
 
 # ---- the schemas refuse what is wrong --------------------------------------------------
@@ -215,10 +262,37 @@ for key in ["file", "tensor", "code"]:
     del broken["problems"][0][key]
     check(not DOCUMENT.is_valid(broken), "schema does not miss %s of a problem" % key)
 check(DOCUMENT.is_valid({**sound, "new": 1}), "documents may grow")
+for arguments, changes in [
+        (["diff", "good", "good"], [
+            (["pairs", 0, "state"], "same"), (["pairs", 0, "a", "shape"], "48"),
+            (["pairs", 0, "max_ulps"], -1), (["pairs", 0, "first"], 0), (["tensors", "equal"], None),
+            (["tolerance"], "0")]),
+        (["sign", "good", "--key", private_key, "-o", "a.sig"], [
+            (["key"], None), (["root_sha256"], "A" * 64), (["signature"], None), (["files"], []),
+            (["files", 0, "sha256"], None)])]:
+    sound = document(arguments, arguments[0], status=0)
+    for path, value in changes:
+        broken = copy.deepcopy(sound)
+        node = broken
+        for step in path[:-1]:
+            node = node[step]
+        node[path[-1]] = value
+        check(not DOCUMENT.is_valid(broken), "schema takes %s = %r" % (path, value))
+    for name in sound:
+        broken = {other: value for other, value in sound.items() if other != name}
+        check(not DOCUMENT.is_valid(broken), "schema does not miss %s" % name)
 sound = load(os.path.join(good, "conversion.json"))
 for key in sound:
     broken = {name: value for name, value in sound.items() if name != key}
     check(not MANIFEST.is_valid(broken), "manifest schema does not miss %s" % key)
 check(MANIFEST.is_valid({**sound, "new": 1}), "manifests may grow")
+for path, value in [(["sha256"], "no"), (["from"], {}), (["from", "made"], "by hand"),
+                    (["from", "cast_from"], "float16"), (["from", "shards"], None)]:
+    broken = copy.deepcopy(sound)
+    node = broken["tensors"][0]
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    check(not MANIFEST.is_valid(broken), "manifest schema takes %s = %r" % (path, value))
 
 end("documents")

@@ -349,8 +349,8 @@ os.symlink("good/config.json", os.path.join(BOX, "link"))
 os.mkfifo(os.path.join(BOX, "pipe"))
 for form in ["junit=", "sarif="]:
     for target, status, words in [
-            ("no/where", 7, "No such file"), ("mixed", 7, "not a regular file"), ("link", 7, "regular"),
-            ("pipe", 7, "regular"), ("new/", 7, "does not name a file"),
+            ("no/where", 7, "does not exist"), ("mixed", 7, "not a regular file"), ("link", 7, "regular"),
+            ("pipe", 7, "regular"), ("new/", 2, "does not name a file"),
             ("good/report", 2, "into the directory"), ("./good/config.json", 2, "into the directory"),
             (good + "/config.json", 2, "into the directory"), ("good/../good/x", 2, "into the")]:
         check_refused(["good", "--report", form + target], status, words, form + target)

@@ -110,9 +110,9 @@ def test_output(key):
     expect("verifies inside", 0, "signed by key " + key.hint, "verify", OUT, "--signature",
            inside, "--key", key.public)
     os.remove(inside)
-    expect("no parent", 7, "cannot open the directory", "sign", OUT, "--key", key.path, "-o",
+    expect("no parent", 7, "does not exist", "sign", OUT, "--key", key.path, "-o",
            os.path.join(TEMP, "none", "x"))
-    expect("a directory", 7, "is a directory", "sign", "-f", OUT, "--key", key.path, "-o", OUT)
+    expect("a directory", 7, "not a regular file", "sign", "-f", OUT, "--key", key.path, "-o", OUT)
     check("nothing left", sorted(os.listdir(OUT)) == sorted(n for n, _ in oms.files_of(OUT)),
           os.listdir(OUT))
 

@@ -1,10 +1,12 @@
 """Sources that cannot be read, other ways to be called, and weights out of all proportion."""
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
+import zipfile
 
 from hf import Tensor
 
@@ -144,6 +146,54 @@ def untold_heads(bench):
                  ["does not say how many attention heads", "config.json: is missing"])
 
 
+def ranks_that_do_not_belong_together(bench):
+    """What convert refuses is no source of anything: weights that agree with it prove nothing."""
+    copied = bench.fixtures / "ngc/bad-copied-rank"
+    directory, _ = bench.directory("ngc/good-tp2")
+    sources = [copied]
+    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+        sources.append(bench.folder / f"copied-{name}.zip")
+        with zipfile.ZipFile(sources[-1], "w", method) as archive:
+            for path in sorted(copied.rglob("*.*")):
+                archive.write(path, path.relative_to(copied))
+    for source in sources:
+        says = "mp_rank_00/model_optim_rng.pt: a copy in the place of a shard"
+        bench.verify(f"{source.name}", directory.path, ["--source", source], 3, [says])
+        status, _, err = bench.run("convert", source, "-o", bench.folder / "copied")
+        bench.note(f"{source.name}, converted", [] if status == 3 and says in err else [err])
+
+    directory, told = bench.directory("eras/good-drift-rank0.zip")
+    bench.verify("drift", directory.path, told, 0, ["warning  transformer."])
+    bench.verify("gross drift", directory.path,
+                 ["--source", bench.fixtures / "eras/bad-drift-gross.zip", *told[2:]], 3,
+                 ["transformer.h.1.ln_1.weight: iter_0001000/mp_rank_01_000/model_optim_rng.pt "
+                  "holds another copy of it: 8 elements differ", "shards of different runs?"])
+
+
+def untold_ties(bench):
+    """An output layer of which nothing is said, and a directory that has none."""
+    name = "eras/good-untied-D-core_v0.12.0-tp1-pp2.zip"
+    source, flag = bench.folder / "untold.zip", b"untie_embeddings_and_output_weights"
+    with zipfile.ZipFile(bench.fixtures / name) as old, zipfile.ZipFile(source, "w") as new:
+        for member in old.namelist():
+            data = old.read(member)
+            if not member.endswith(".pt"):
+                new.writestr(member, data)
+                continue
+            saved = io.BytesIO()
+            with zipfile.ZipFile(io.BytesIO(data)) as inner, zipfile.ZipFile(saved, "w") as outer:
+                for record in inner.namelist():
+                    outer.writestr(record, inner.read(record).replace(flag, b"x" + flag[1:]))
+            new.writestr(member, saved.getvalue())
+    directory, told = bench.directory(name)
+    bench.verify("untold, untied", directory.path, ["--source", source, *told[2:]])
+    del directory.tensors["lm_head.weight"]
+    directory.config["tie_word_embeddings"] = True
+    directory.save()
+    bench.verify("untold, tied", directory.path, ["--source", source, *told[2:]], 1,
+                 ["is no copy of it: tie_word_embeddings should be false"])
+
+
 def beside(bench):
     """Files of the tokenizer do not concern the source, but are checked all the same."""
     out, told = bench.convert(MINI, "--num-attention-heads", "2")
@@ -157,5 +207,6 @@ def beside(bench):
 
 def run(bench):
     for part in (unreadable_sources, unreadable_weights, standard_input, signals, proportions,
-                 a_walk_that_ends, untold_heads, beside):
+                 a_walk_that_ends, untold_heads, ranks_that_do_not_belong_together, untold_ties,
+                 beside):
         part(bench)

@@ -188,12 +188,27 @@ def config(bench):
             (SMALL, "scale_attn_weights", False, "scale_attn_weights is not true"),
             (SMALL, "scale_attn_by_inverse_layer_idx", True,
              "scale_attn_by_inverse_layer_idx is not false"),
+            (SMALL, "pruned_heads", {"0": [1]}, "pruned_heads is not of the checkpoint"),
+            (SMALL, "quantization_config", {"load_in_8bit": True},
+             "quantization_config is not of the checkpoint"),
             (untied, "tie_word_embeddings", True,
              "tie_word_embeddings is true, the checkpoint makes it false")):
         directory, told = bench.directory(source)
         directory.config[key] = value
         directory.save()
         bench.verify(f"{key} {value}", directory.path, told, 1, ["config.json: " + says])
+    directory, _ = bench.directory("ngc/good-py2.zip")
+    directory.config.update(n_head=3, n_embd=15)
+    directory.save()
+    bench.verify("heads that only config.json tells", directory.path,
+                 ["--source", bench.fixtures / "ngc/good-py2.zip"], 1,
+                 ["config.json: hidden_size", "is not divisible by 3 heads"])
+    for key, says in (("num_attention_heads", "n_head is 4 and num_attention_heads is 2"),
+                      ("max_position_embeddings", "and max_position_embeddings is 2")):
+        directory, told = bench.directory(SMALL)
+        directory.config[key] = 2
+        directory.save()
+        bench.verify(f"{key} 2", directory.path, told, 3, [says])
     directory, told = bench.directory(SMALL)
     tensor = directory["ln_f.bias"]
     directory["ln_f.bias"] = tensor.with_element(0, pack("F16", [9.0]))

@@ -113,6 +113,21 @@ test_defaults(void)
 	CHECK_TEXT(activation, "gelu_new", "activation");
 }
 
+/* GPT2Config(num_attention_heads=4).n_head is 4 in transformers. */
+static void
+test_other_names(void)
+{
+	static const char text[] = "{\"num_hidden_layers\": 3, \"hidden_size\": 8, "
+		"\"num_attention_heads\": 4, \"max_position_embeddings\": 5, \"n_layer\": 3}";
+	struct gpt2_config config;
+	struct error       err = { 0 };
+	char               activation[64];
+
+	CHECK(config_read(text, sizeof text - 1, &config, activation, &err), "%s", err.text);
+	CHECK(config.sizes.n_layer == 3 && config.sizes.n_embd == 8 && config.n_head == 4
+		&& config.sizes.n_positions == 5, "sizes");
+}
+
 static const struct row {
 	const char     *json;
 	enum error_kind kind;
@@ -136,6 +151,9 @@ static const struct row {
 	{ "{\"n_layer\": null}", ERROR_CORRUPT, "n_layer" },
 	{ "{\"n_inner\": \"x\"}", ERROR_CORRUPT, "n_inner" },
 	{ "{\"n_head\": 5}", ERROR_CORRUPT, "not divisible" },
+	{ "{\"n_head\": 12, \"num_attention_heads\": 6}", ERROR_CORRUPT, "two names" },
+	{ "{\"max_position_embeddings\": 5, \"n_positions\": 6}", ERROR_CORRUPT, "two names" },
+	{ "{\"hidden_size\": 0}", ERROR_CORRUPT, "hidden_size" },
 	{ "{\"attn_pdrop\": \"0.1\"}", ERROR_CORRUPT, "attn_pdrop" },
 	{ "{\"attn_pdrop\": -0.1}", ERROR_CORRUPT, "attn_pdrop" },
 	{ "{\"layer_norm_epsilon\": true}", ERROR_CORRUPT, "layer_norm_epsilon" },
@@ -177,6 +195,7 @@ main(void)
 	test_optional_keys();
 	test_reads_what_it_writes();
 	test_defaults();
+	test_other_names();
 	test_rows();
 	return check_end("config");
 }

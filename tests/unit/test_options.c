@@ -322,12 +322,29 @@ read_file(const char *path)
 	return bytes;
 }
 
-/* Every option stands in the manual as ".It Fl o , Fl -output Ar DIR", and no other does. */
+/* "o , Fl -output Ar DIR" of an entry: the option must be in the table. */
+static void
+check_entry(const char *at)
+{
+	size_t length, i;
+
+	if (at[0] != '-' && strncmp(at + 1, " , Fl ", 6) == 0)
+		at += 7;
+	at += at[0] == '-';
+	length = strcspn(at, " \n");
+	for (i = 0; i < options_count; i++)
+		if (strlen(options_table[i].name) == length
+		    && strncmp(options_table[i].name, at, length) == 0)
+			break;
+	CHECK(i < options_count, "in the manual only: %.*s", (int)length, at);
+}
+
+/* Every option stands in the manual as ".It Fl o , Fl -output Ar DIR", perhaps for several
+ * commands, and no other does. */
 static void
 test_manual(void)
 {
-	char  *manual = read_file("man/megatron2hf.1");
-	size_t entries = 0;
+	char *manual = read_file("man/megatron2hf.1");
 
 	CHECK(manual != NULL && manual[0] != '\0', "man/megatron2hf.1 cannot be read");
 	if (manual == NULL)
@@ -345,9 +362,7 @@ test_manual(void)
 		CHECK(strstr(manual, entry) != NULL, "not in the manual: %s", entry);
 	}
 	for (const char *at = manual; (at = strstr(at, "\n.It Fl ")) != NULL; at++)
-		entries++;
-	CHECK(entries == options_count, "%zu options in the manual, %zu in the table", entries,
-		options_count);
+		check_entry(at + strlen("\n.It Fl "));
 	free(manual);
 }
 

@@ -1,7 +1,6 @@
 #include "check/signature.h"
 
 #include "base/base64.h"
-#include "base/whole_file.h"
 #include "check/pem_file.h"
 #include "check/statement.h"
 
@@ -135,45 +134,6 @@ test_bits(const struct ecdsa_key *key)
 	text_free(&bundle);
 }
 
-/* ---- files ------------------------------------------------------------------------ */
-
-static bool
-holds(const char *name, const char *expected)
-{
-	char   bytes[64] = "";
-	FILE  *file = fopen(scratch_path(name), "rb");
-	size_t length = file != NULL ? fread(bytes, 1, sizeof bytes - 1, file) : 0;
-
-	if (file != NULL)
-		fclose(file);
-	return length == strlen(expected) && strcmp(bytes, expected) == 0;
-}
-
-static void
-test_whole_file(void)
-{
-	struct error err = { 0 };
-
-	CHECK(whole_file_check(scratch_path("new"), false, &err), "%s", err.text);
-	CHECK(whole_file_write(scratch_path("new"), "one", 3, false, &err) && holds("new", "one"),
-		"%s", err.text);
-	CHECK(!whole_file_write(scratch_path("new"), "two", 3, false, &err)
-		&& err.kind == ERROR_NO_OUTPUT && holds("new", "one"), "%s", err.text);
-	CHECK(whole_file_write(scratch_path("new"), "three", 5, true, &err)
-		&& holds("new", "three"), "%s", err.text);
-	CHECK(!whole_file_check(scratch_path("none/new"), true, &err)
-		&& strcmp(err.slug, "noparent") == 0, "%s", err.text);
-	CHECK(!whole_file_check(scratch_path("new/"), true, &err) && err.kind == ERROR_USAGE, "%s",
-		err.text);
-	scratch_folders("folder/");
-	CHECK(!whole_file_check(scratch_path("folder"), true, &err)
-		&& strcmp(err.slug, "exists") == 0, "%s", err.text);
-	/* A link is replaced, what it leads to is not. */
-	CHECK(symlink("new", scratch_path("link")) == 0
-		&& whole_file_write(scratch_path("link"), "four", 4, true, &err)
-		&& holds("link", "four") && holds("new", "three"), "%s", err.text);
-}
-
 int
 main(void)
 {
@@ -183,7 +143,6 @@ main(void)
 	test_base64();
 	test_ignored();
 	test_root();
-	test_whole_file();
 	if ((key = make_key()) != NULL)
 		test_bits(key);
 	CHECK(key != NULL, "the openssl command is needed");

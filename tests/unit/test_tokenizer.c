@@ -4,6 +4,7 @@
 #include "gpt2/tokenizer_check.h"
 
 #include "check.h"
+#include "exact_copy.h"
 
 #include <stdlib.h>
 
@@ -152,6 +153,10 @@ static const struct row {
 	{ "other ids", 4, VOCAB, MERGES,
 	  MODEL("{\"a\":1,\"b\":0,\"ab\":2," EOT ":3}", "[\"a b\"]"), NULL, "vocab.json: vtok; " },
 	{ "fewer merges", 4, VOCAB, MERGES, MODEL(VOCAB, "[]"), NULL, "merges.txt: vtok; " },
+	{ "merge unknown in all files", 4, VOCAB, "a d\n", MODEL(VOCAB, "[\"a d\"]"), NULL,
+	  "merges.txt: mergesbad; tokenizer.json: mergesbad; " },
+	{ "merge unknown in one file", 4, VOCAB, MERGES, MODEL(VOCAB, "[\"a d\"]"), NULL,
+	  "tokenizer.json: mergesbad; merges.txt: vtok; " },
 	{ "merge in tokenizer.json unknown", 4, NULL, NULL, MODEL(VOCAB, "[\"a d\"]"), NULL,
 	  "tokenizer.json: mergesbad; " },
 	{ "merge a number", 4, NULL, NULL, MODEL(VOCAB, "[1]"), NULL,
@@ -171,19 +176,6 @@ static const struct row {
 	  "tokenizer_config.json: vtok; " },
 	{ "config a list", 4, NULL, NULL, NULL, "[]", "tokenizer_config.json: vtok; " },
 };
-
-/* Without the NUL, so that a sanitizer sees a read past the end. */
-static char *
-exact_copy(const char *text, size_t *length)
-{
-	char *copy;
-
-	*length = text != NULL ? strlen(text) : 0;
-	if (text == NULL || (copy = malloc(*length + (*length == 0))) == NULL)
-		return NULL;
-	memcpy(copy, text, *length);
-	return copy;
-}
 
 static void
 test_rows(void)

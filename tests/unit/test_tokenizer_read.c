@@ -4,6 +4,7 @@
 #include "gpt2/tokenizer_write.h"
 
 #include "check.h"
+#include "exact_copy.h"
 
 #include <stdlib.h>
 
@@ -116,19 +117,6 @@ static const struct row {
 	{ "not JSON", NULL, NULL, "", "3 json tokenizer.json" },
 	{ "a list", NULL, NULL, "[]", "3 vtok tokenizer.json" },
 };
-
-/* Without the NUL, so that a sanitizer sees a read past the end. */
-static char *
-exact_copy(const char *text, size_t *length)
-{
-	char *copy;
-
-	*length = text != NULL ? strlen(text) : 0;
-	if (text == NULL || (copy = malloc(*length + (*length == 0))) == NULL)
-		return NULL;
-	memcpy(copy, text, *length);
-	return copy;
-}
 
 static void
 describe(const struct tokenizer *tokenizer, const struct error *err, struct text *to)

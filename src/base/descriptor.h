@@ -1,0 +1,18 @@
+#ifndef BASE_DESCRIPTOR_H
+#define BASE_DESCRIPTOR_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What the system calls of these names leave to the caller: a part written is not all, and an
+ * interrupted call begins again.  false: errno says why. */
+bool descriptor_write(int fd, const void *bytes, size_t length);
+/* What a pipe or a terminal has ready, at most `room` bytes; *count 0 at the end.  A signal ends
+ * the wait, so that a pipe that nobody fills can be left: ERROR_SIGNAL, else ERROR_NO_INPUT. */
+bool descriptor_read(int fd, void *to, size_t room, size_t *count, struct error *err);
+/* A file system that has no such thing as syncing is no fault. */
+bool descriptor_sync(int fd);
+
+#endif
