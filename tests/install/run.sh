@@ -166,25 +166,30 @@ expect 'zsh: its head' '#compdef megatron2hf' "$(head -1 "$zsh_file")"
 if command -v zsh >/dev/null 2>&1; then
 	expect 'zsh reads the completion' '' "$(zsh -fn "$zsh_file" 2>&1)"
 	cat > "$temp/complete.zsh" <<'ZSH'
-# Types into a shell on a terminal of its own, and shows what completion made of it.
-zmodload zsh/zpty
-zpty shell zsh -f -i
-zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -D -u; bindkey '^X' accept-line"
-zpty -w -n shell "$2"$'\t'
-sleep 1
-zpty -w -n shell $'\003'
-zpty -w shell 'print end''ed'
-zpty -r -m shell seen '*ended*'
-print -r -- "$seen"
+# Types LINE and a key into a shell on a terminal of its own; the key completes, and writes what
+# became of the line to FILE.  Arguments: FOLDER LINE FILE
+zmodload zsh/zpty && zpty shell zsh -f -i || exit 1
+zpty -w shell "fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -D -u
+said() { zle expand-or-complete; print -r -- \$BUFFER > ${(q)3}.part; mv ${(q)3}.part ${(q)3} }
+zle -N said; bindkey '^T' said; print rea''dy"
+zpty -r -m shell seen '*ready*'
+zpty -w -n shell "$2"$'\C-t'
+until [[ -e $3 ]]; do sleep 0.1; done
 ZSH
 	complete_zsh() {
-		timeout 20 zsh -f "$temp/complete.zsh" "${zsh_file%/*}" "$1" 2>&1 | tr -d '\r' |
-		    grep -aoE "$2" | tail -1
+		rm -f "$temp/line"
+		timeout 60 zsh -f "$temp/complete.zsh" "${zsh_file%/*}" "$1" "$temp/line" \
+		    >"$temp/log" 2>&1 && sed 's/ *$//' "$temp/line" || cat "$temp/log"
 	}
-	expect 'zsh: a command' 'megatron2hf convert' \
-	    "$(complete_zsh 'megatron2hf conv' 'megatron2hf convert')"
-	expect 'zsh: an option' 'convert --tensor-sha256' \
-	    "$(complete_zsh 'megatron2hf convert --tens' 'convert --tensor-sha256')"
+	# Completion needs a terminal, which a bare chroot cannot give.
+	if zsh -fc 'zmodload zsh/zpty && zpty x true' 2>/dev/null; then
+		expect 'zsh: a command' 'megatron2hf convert' \
+		    "$(complete_zsh 'megatron2hf conv')"
+		expect 'zsh: an option' 'megatron2hf convert --tensor-sha256' \
+		    "$(complete_zsh 'megatron2hf convert --tens')"
+		expect 'zsh: a word' 'megatron2hf convert x --dtype bfloat16' \
+		    "$(complete_zsh 'megatron2hf convert x --dtype b')"
+	fi
 fi
 
 # ---- uninstall ----------------------------------------------------------------------
