@@ -171,6 +171,7 @@ awk -f "$here/summary.awk" -v markdown="$bench/results.md" -v json="$bench/resul
 	-v kernel="$(uname -sr)" -v date="$(date -u +%Y-%m-%d)" -v rounds="$rounds" \
 	-v input_bytes="$(wc -c < "$checkpoint")" \
 	-v deflate_percent="$(echo "$packed" | sed 's/.*(\(.*\) %)/\1/')" "$table"
+python3 "$here/plot.py" "$bench/results.json" > "$bench/speed.svg"
 cat "$bench/results.md"
 echo
 "$bench/cast"
