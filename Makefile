@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests matrix interop asan fuzz fuzzers bench install \
-  uninstall dist deb static clean
+.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzzers bench \
+  install uninstall dist deb static clean
 
 all:
 
@@ -154,6 +154,13 @@ asan:
 
 # libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
 FUZZ_SECONDS = 60
+# What of the readers and checkers the tests run: lines and branches, by file and in sum.
+coverage:
+	@sh tests/bootstrap.sh coverage
+	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/coverage \
+	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
+	@sh tests/coverage.sh $(BUILD)/coverage
+
 fuzz:
 	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
@@ -214,6 +221,7 @@ help:
 	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make coverage    all tests; which lines and branches of the readers they ran"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
