@@ -3,11 +3,12 @@ import pathlib
 import sys
 
 import rows_files
+import rows_model
 import rows_zip
 import rows_pickle
 from bench import Cases
 
-PARTS = [rows_files, rows_zip, rows_pickle]
+PARTS = [rows_files, rows_zip, rows_pickle, rows_model]
 
 
 def main():
