@@ -47,6 +47,9 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ    := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/fuzz_%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 REPLAY  := $(FUZZ:$(BUILD)/tests/fuzz/fuzz_%=$(BUILD)/tests/fuzz/replay_%)
+MUTATE  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/mutate_*.c) tests/fuzz/mutate.c \
+  $(wildcard tests/fuzz/zip_*.c tests/fuzz/pickle_*.c)))
+MUTANTS := $(BUILD)/tests/fuzz/mutants
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
@@ -77,12 +80,22 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 $(BUILD)/bench/cast: $(LIB)
 $(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
-$(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
-$(FUZZ): %: %.o $(LIB)
+$(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+  $(addprefix $(BUILD)/tests/fuzz/,replay.o limits.o) $(LIB)
+$(FUZZ): %: %.o $(addprefix $(BUILD)/tests/fuzz/,limits.o mutator.o) $(MUTATE) $(LIB)
 $(FUZZ): LDFLAGS += -fsanitize=fuzzer
-$(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ):
+$(MUTANTS): %: %.o $(MUTATE) $(LIB)
+$(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ) $(MUTANTS):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
+
+# What the mutators put into pickles.
+$(BUILD)/tests/fuzz/pickle_words.o: M2H_CFLAGS += -I$(BUILD)/tests
+$(BUILD)/tests/fuzz/pickle_words.o: $(BUILD)/tests/fuzz/words.h
+$(BUILD)/tests/fuzz/words.h: tests/fuzz/pickle.dict tests/fuzz/megatron.dict
+	@mkdir -p $(@D)
+	sed -n -e 's/^"c\([A-Za-z_0-9.]*\)\\x0a\([A-Za-z_0-9]*\)\\x0a"$$/GLOBAL("\1", "\2")/p' \
+	  -e 's/^\("[A-Za-z_0-9./]*"\)$$/WORD(\1)/p' $^ > $@
 
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -127,7 +140,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS)
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -166,6 +179,7 @@ fuzz:
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh fuzz $(BUILD)/fuzz
 
+fuzzers: M2H_CFLAGS += -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 fuzzers: $(FUZZ)
 
 bench: all $(BENCH)
@@ -233,5 +247,5 @@ help:
 	@echo "Variables: BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, LIBDIR, DESTDIR, WERROR=1"
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(BUILD)/src/main.d $(BUILD)/src/completions.d $(UNIT:=.d) $(READERS:=.d) \
-  $(FUZZ:=.d) $(BUILD)/tests/fuzz/replay.d \
+  $(FUZZ:=.d) $(MUTATE:.o=.d) $(addprefix $(BUILD)/tests/fuzz/,replay.d limits.d mutator.d mutants.d) \
   $(STREAM).d $(WEIGHTS:.o=.d) $(BENCH:$(BUILD)/bench/%=$(BUILD)/tests/bench/%.d)
