@@ -58,8 +58,8 @@ class Box:
         """The status; what was printed is in stdout and stderr."""
         def prepare():
             for which, most in limits:
-                resource.setrlimit(which, (most, most))
-        told = dict(os.environ, TMPDIR=str(self.temporary), LC_ALL="C", **(env or {}))
+                resource.setrlimit(which, most if isinstance(most, tuple) else (most, most))
+        told = {**os.environ, "TMPDIR": str(self.temporary), "LC_ALL": "C", **(env or {})}
         out, err = self.logs / "stdout", self.logs / "stderr"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             how = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr, **how}
@@ -178,9 +178,10 @@ class Cases:
         with tempfile.TemporaryDirectory(prefix="m2h-catalogue.") as folder:
             def one(case):
                 box = Box(program, fixtures, pathlib.Path(folder) / case.name)
-                case.run(box)
-                subprocess.run(["chmod", "-R", "u+rwX", box.logs], check=False) \
-                    if box.faults else None
+                try:
+                    case.run(box)
+                except (OSError, ValueError, LookupError) as problem:
+                    box.fault(repr(problem))
                 shutil.rmtree(box.logs, ignore_errors=True)
                 return case, box.faults
             with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -2,13 +2,15 @@
 import pathlib
 import sys
 
+import rows_command
 import rows_files
 import rows_model
+import rows_output
 import rows_zip
 import rows_pickle
 from bench import Cases
 
-PARTS = [rows_files, rows_zip, rows_pickle, rows_model]
+PARTS = [rows_files, rows_zip, rows_pickle, rows_model, rows_command, rows_output]
 
 
 def main():
