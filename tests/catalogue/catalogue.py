@@ -8,9 +8,11 @@ import rows_model
 import rows_output
 import rows_zip
 import rows_pickle
+import rows_verify
 from bench import Cases
 
-PARTS = [rows_files, rows_zip, rows_pickle, rows_model, rows_command, rows_output]
+PARTS = [rows_files, rows_zip, rows_pickle, rows_model, rows_command, rows_output,
+         rows_verify]
 
 
 def main():
