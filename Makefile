@@ -24,6 +24,20 @@ M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fPIC -fvisibility=
 M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
 REQUIRES   = libzip zlib libdeflate libcjson libcrypto
 
+# Hardening, as far as compiler and architecture have it.  _FORTIFY_SOURCE needs the optimizer,
+# gets in the way of sanitizers, and may be given already, as by Debian's rules.
+HARDENING := $(shell for flag in -fstack-protector-strong -fstack-clash-protection \
+  -fcf-protection=full -mbranch-protection=standard; do \
+  $(CC) -Werror $$flag -S -o /dev/null -x c /dev/null 2>/dev/null && echo $$flag; done)
+ifneq ($(filter-out -O0,$(filter -O%,$(CFLAGS))),)
+ifeq ($(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+endif
+M2H_CFLAGS += $(HARDENING)
+M2H_LDFLAGS = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+PIE         = $(if $(findstring -static,$(LDFLAGS)),,-pie)
+
 # ISA-L inflates faster than zlib; it is not packaged for every architecture.  ISAL= does without.
 ISAL   := $(shell echo '\#include <isa-l/igzip_lib.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
 ifeq ($(ISAL),yes)
@@ -87,7 +101,7 @@ $(FUZZ): LDFLAGS += -fsanitize=fuzzer
 $(MUTANTS): %: %.o $(MUTATE) $(LIB)
 $(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ) $(MUTANTS):
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
+	$(CC) $(CFLAGS) $(PIE) $(M2H_LDFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
 # What the mutators put into pickles.
 $(BUILD)/tests/fuzz/pickle_words.o: M2H_CFLAGS += -I$(BUILD)/tests
@@ -109,7 +123,7 @@ $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
 
 $(BUILD)/lib/$(SONAME): $(LIB_OBJ) src/megatron2hf.map
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+	$(CC) $(CFLAGS) $(M2H_LDFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
 	  -Wl,--version-script=src/megatron2hf.map -o $@ $(LIB_OBJ) $(M2H_LDLIBS)
 
 $(SHELLS): $(BUILD)/completions.%: $(BUILD)/completions
