@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzzers bench \
-  install uninstall dist deb static clean
+.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzz-torch \
+  fuzzers bench install uninstall dist deb static clean
 
 all:
 
@@ -193,6 +193,11 @@ fuzz:
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh fuzz $(BUILD)/fuzz
 
+# Mutants through torch.load and through us; does nothing where PYTHON has no torch.
+MUTANTS_COUNT = 2000
+fuzz-torch: all $(MUTANTS)
+	@$${PYTHON:-/usr/bin/python3} tests/fuzz/differential.py $(BUILD) $(MUTANTS_COUNT)
+
 fuzzers: M2H_CFLAGS += -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 fuzzers: $(FUZZ)
 
@@ -251,6 +256,7 @@ help:
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
+	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
 	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"

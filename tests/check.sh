@@ -17,6 +17,7 @@ run() {
 	done
 	run sh tests/house.sh "$build/megatron2hf"
 	run sh tests/fuzz/run.sh replay "$build"
+	run sh tests/fuzz/run.sh mutants "$build"
 	run sh tests/cli/run.sh "$build/megatron2hf"
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/dist/run.sh "$build/megatron2hf"
