@@ -161,6 +161,7 @@ fuzz:
 
 fuzzers: $(FUZZ)
 
+# tests/bench/run.sh has its parts; SCALE=1 and REFERENCE=1 add two, PARTS="NAME ..." chooses.
 bench: all $(BENCH)
 	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
 
@@ -215,7 +216,7 @@ help:
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
-	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
+	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make dist        source tarball, the same bytes every time"
