@@ -46,7 +46,7 @@ cpu_model() {
 
 clean_up() {
 	rm -rf "$out" "$bench/twice" "$bench/checked" "$bench/one" "$bench/size" "$bench/large" \
-		"$bench/traces" "$bench/reference" "$bench/unfinished.tsv"
+		"$bench/traces" "$bench/reference" "$bench/size.log" "$bench/unfinished.tsv"
 	[ -z "$group" ] || rmdir "$group" 2>/dev/null || :
 }
 

@@ -81,8 +81,10 @@ def inspections():
 
 
 def threads():
-    yield ("**Threads**: on the folder, `-j2` takes %s of the time of `-j1` (%s, %s; %s) and gives the same bytes." % (
-        ratio_of("threads", "j1"), wall("threads", "j2"), wall("threads", "j1"), of_rounds("threads")))
+    yield ("**Threads**: on the folder, `-j2` takes %s of the time of `-j1` (%s, %s; %s) and gives the "
+           "same bytes." % (
+               ratio_of("threads", "j1"), wall("threads", "j2"), wall("threads", "j1"),
+               of_rounds("threads")))
 
 
 def sizes():
@@ -90,8 +92,8 @@ def sizes():
     one_rank = [row for row in rows if row["ranks"] == 1 and row["run"] == "convert"]
     text = "**Size**: models of the Megatron-LM paper's shapes, from a folder."
     if len(one_rank) > 1:
-        text += (" Of the first %d, a gigabyte of the slowest takes %.2f times as long as one of the"
-                 " fastest (%s)." % (len(one_rank), results["slowest_to_fastest_size"], of_rounds("sizes")))
+        text += (" Of those with one rank, a gigabyte of the slowest takes %.2f times as long as one"
+                 " of the fastest (%s)." % (results["slowest_to_fastest_size"], of_rounds("sizes")))
     yield text + (" The last column is the memory beyond that of `megatron2hf --version`, which "
                   "does nothing.")
     yield ""
@@ -100,7 +102,7 @@ def sizes():
     for row in rows:
         to_floor = ratios.get((row["size"], "floor"))
         yield "| %s | %d | %.1f GB | `%s` | %.2f s | %.2f s | %s | %.1f MiB | %.1f MiB |" % (
-            row["size"], row["ranks"], row["bytes"] / 1e9,
+            row["size"].split()[0], row["ranks"], row["bytes"] / 1e9,
             "verify --source" if row["run"] == "verify" else row["run"],
             row["wall_s"], row["s_per_gb"],
             "%.2f" % to_floor["median"] if to_floor and row["run"] == "convert" else "",
@@ -115,11 +117,12 @@ def system_calls():
     yield ("| input | reads of it | writes of weights | … outside the large transposed tensors | "
            "reads that check them |")
     yield "|---|---:|---:|---:|---:|"
-    for case in "folder", "stored", "deflated":
+    for case in "folder", "ranks", "stored", "deflated":
         rows = [calls[case, kind] for kind in ("input", "output", "straight", "read-back")]
         yield "| %s | %s |" % (
-            {"stored": "stored zip", "deflated": "deflated zip"}.get(case, case),
-            " | ".join("%d × %d KiB" % (row["count"], row["mean_bytes"] // 1024) for row in rows))
+            {"stored": "stored zip", "deflated": "deflated zip", "ranks": "folder, 8 ranks"}.get(
+                case, case),
+            " | ".join("%d × %.3g KiB" % (row["count"], row["mean_bytes"] / 1024) for row in rows))
 
 
 def slow_disk():
