@@ -8,7 +8,7 @@ made_size() {
 	has_room "$part $1" $((2 * $7 + 2000)) || return
 	"$bench/make_ngc" --layers "$2" --hidden "$3" --vocab "$5" --tensor-size "$6" "$size" \
 		> "$bench/size.log" || exit 1
-	fact "bytes $1" "$(stat -c %s "$size"/release/*/*.pt | awk '{ all += $1 } END { printf "%d", all }')"
+	fact "bytes $1" "$(stat -c %s "$size"/release/*/*.pt | awk '{ all += $1 } END { printf "%.0f", all }')"
 	fact "ranks $1" "$6"
 	heads=$4
 	timed once version version "$tool" --version    # the memory of doing nothing
