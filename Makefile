@@ -201,6 +201,7 @@ fuzz-torch: all $(MUTANTS)
 fuzzers: M2H_CFLAGS += -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 fuzzers: $(FUZZ)
 
+# tests/bench/run.sh has its parts; SCALE=1 and REFERENCE=1 add two, PARTS="NAME ..." chooses.
 bench: all $(BENCH)
 	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
 
@@ -257,7 +258,7 @@ help:
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
-	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
+	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make dist        source tarball, the same bytes every time"
