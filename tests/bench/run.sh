@@ -174,4 +174,4 @@ awk -f "$here/summary.awk" -v markdown="$bench/results.md" -v json="$bench/resul
 python3 "$here/plot.py" "$bench/results.json" > "$bench/speed.svg"
 cat "$bench/results.md"
 echo
-"$bench/cast"
+"$bench/kernel"
