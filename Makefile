@@ -91,7 +91,7 @@ $(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
 $(BUILD)/completions: $(BUILD)/src/completions.o $(CLI_OBJ) $(LIB)
 $(UNIT): %: %.o $(CLI_OBJ) $(LIB)
 $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
-$(BUILD)/bench/cast: $(LIB)
+$(BUILD)/bench/kernel: $(LIB)
 $(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
 $(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \

@@ -10,7 +10,7 @@
 #     sizes        models of 345M, 1.2B and 2.5B parameters: 12 GB of disk
 #     calls        how large reads and writes are (strace)
 #     slow         a disk that is slower than the conversion (root)
-#     cast         conversions of element types beside memcpy()
+#     kernel       conversions, transpositions and permutations beside memcpy()
 #     scale        8.3B parameters in 8 ranks: 40 GB of disk, some minutes; SCALE=1 adds it
 #     reference    the script that transformers had, which needs PyPI; REFERENCE=1 adds it
 #
@@ -28,7 +28,7 @@ build=$1
 bench=$1/bench
 tool=$2
 rounds=${ROUNDS:-5}
-parts=${PARTS:-rounds threads sizes calls slow cast ${SCALE:+scale} ${REFERENCE:+reference}}
+parts=${PARTS:-rounds threads sizes calls slow kernel ${SCALE:+scale} ${REFERENCE:+reference}}
 
 folder=$bench/ngc
 checkpoint=$folder/release/mp_rank_00/model_optim_rng.pt
@@ -83,8 +83,8 @@ for part in $parts; do
 		. "$here/sizes.sh" ;;
 	reference)
 		python3 "$here/reference.py" "$build" "$tool" "$rows" "$rounds" ;;
-	cast)
-		"$bench/cast" ;;
+	kernel)
+		"$bench/kernel" ;;
 	*)
 		echo "bench: no part is called $part" >&2
 		exit 2 ;;
