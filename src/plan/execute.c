@@ -41,10 +41,8 @@ on_read(void *context, size_t bytes)
 static bool
 run_inputs(struct execution *execution, struct error *err)
 {
-	for (size_t i = 0; i < execution->shards->input_count; i++)
-		if (!input_pass_run(execution->pass, i, execution->result->input_sha256[i], err))
-			return false;
-	return scatter_finish(execution->scatter, err);
+	return input_pass_run(execution->pass, execution->result->input_sha256, err)
+		&& scatter_finish(execution->scatter, err);
 }
 
 /* The copies run while a worker reads back what is complete. */
@@ -124,7 +122,7 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 {
 	const struct shards            *shards = execution->shards;
 	const struct input_pass_options options = {
-		.beside = execution->options->threads > 1,
+		.threads = execution->options->threads,
 		/* A comparison vouches for no input: only a conversion names its digest. */
 		.digests = execution->files != NULL,
 		.progress = on_read,
@@ -140,7 +138,8 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 	execution->scatter = scatter_open(execution->plan, target, SCATTER_PANEL_BYTES, err);
 	if (execution->scatter == NULL)
 		return false;
-	execution->pass = input_pass_open(shards, execution->scatter, &options, err);
+	execution->pass = input_pass_open(shards, execution->plan, execution->scatter, &options,
+		err);
 	return execution->pass != NULL;
 }
 

@@ -15,13 +15,14 @@ here=$(dirname "$0")
 bench=$1/bench
 tool=$2
 rounds=${ROUNDS:-5}
-need_mib=7000
+need_mib=8000
 
 folder=$bench/ngc
 checkpoint=$folder/release/mp_rank_00/model_optim_rng.pt
 stored=$bench/ngc-stored.zip
 deflated=$bench/ngc-deflated.zip
 dist=$bench/dist                # the same model in four files, as Megatron Core saves it
+ranks=$bench/ranks              # and as it saved four ranks before
 twice=$bench/twice
 out=$bench/out
 checked=$bench/checked          # what verify --source is measured on
@@ -95,6 +96,9 @@ one_round() {
 	timed_floor "$1" dist floor   "$bench/floor" convert "$out" "$dist"/*/*.distcp
 	timed "$1" dist inspect       "$tool" inspect "$dist"
 
+	timed "$1" ranks convert      "$tool" convert "$ranks" -o "$out" -q
+	timed_floor "$1" ranks floor  "$bench/floor" convert "$out" "$ranks"/*/*/*.pt
+
 	timed "$1" both convert       "$tool" convert "$folder" -o "$out" -q --weights both
 	timed_floor "$1" both two     "$bench/floor" two "$out" "$checkpoint"
 	timed "$1" float32 convert    "$tool" convert "$folder" -o "$out" -q --dtype float32
@@ -145,12 +149,16 @@ trap 'exit 143' TERM
 packed=$("$bench/make_zip" deflate "$folder" "$deflated")
 echo "$packed"
 python3 "$here/make_dist.py" "$checkpoint" "$dist"
+python3 "$here/make_dist.py" --classic "$checkpoint" "$ranks"
 
 rm -rf "$checked"
 "$tool" convert "$folder" -o "$checked" -q
-"$tool" convert "$dist" -o "$out" -q
-cmp "$checked/model.safetensors" "$out/model.safetensors" ||
-	{ echo "bench: $dist does not hold the model of $folder" >&2; exit 1; }
+for same in "$dist" "$ranks"; do
+	rm -rf "$out"
+	"$tool" convert "$same" -o "$out" -q
+	cmp "$checked/model.safetensors" "$out/model.safetensors" ||
+		{ echo "bench: $same does not hold the model of $folder" >&2; exit 1; }
+done
 
 : > "$table"
 round=0

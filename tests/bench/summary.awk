@@ -9,19 +9,20 @@ BEGIN {
 	title["deflated"] = "deflated zip"
 	title["twice"] = "folder, twice the layers"
 	title["dist"] = "torch_dist"
+	title["ranks"] = "folder of four ranks"
 	title["both"] = "folder, both forms"
 	title["float32"] = "folder, as float32"
 	title["checked"] = "directory and folder"
 	# The run of each case that is measured, and the runs whose sum it is compared with.
-	ours["folder"] = ours["stored"] = ours["deflated"] = ours["dist"] = "convert"
+	ours["folder"] = ours["stored"] = ours["deflated"] = ours["dist"] = ours["ranks"] = "convert"
 	ours["both"] = ours["float32"] = "convert"
 	ours["checked"] = "verify"
 	floors["checked"] = "both"
-	floors["folder"] = floors["stored"] = floors["dist"] = "floor"
+	floors["folder"] = floors["stored"] = floors["dist"] = floors["ranks"] = "floor"
 	floors["both"] = "two"
 	floors["float32"] = "double"
 	floors["deflated"] = "inflate sha256 fsync"
-	cases = split("folder stored deflated dist both float32 checked", case_names, " ")
+	cases = split("folder stored deflated dist ranks both float32 checked", case_names, " ")
 }
 
 $1 == "0" { next }
