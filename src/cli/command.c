@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "cli/command_line.h"
+#include "cli/confinement.h"
 #include "cli/help.h"
 #include "cli/report.h"
 #include "cli/report_json.h"
@@ -60,7 +61,11 @@ command_run(int argc, char **argv)
 	int              status;
 
 	if (command_line_parse(&options, argc, argv, &err)) {
-		status = options.help || options.version ? command_help(&options, NULL, &out)
+		const bool is_help = options.help || options.version;
+
+		if (!is_help)
+			confinement_enter(&options);
+		status = is_help ? command_help(&options, NULL, &out)
 			: functions[options.command](&options, NULL, &out);
 	} else if (argc <= 1) {
 		return say_short_help(&options);
