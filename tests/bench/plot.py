@@ -14,6 +14,7 @@ CASES = (("folder", "folder", "convert", "floor"),
          ("stored", "stored zip", "convert", "floor"),
          ("deflated", "deflated zip", "convert", "STREAMING sha256 fsync"),
          ("dist", "torch_dist", "convert", "floor"),
+         ("ranks", "four ranks", "convert", "floor"),
          ("both", "both forms", "convert", "two"),
          ("float32", "as float32", "convert", "double"),
          ("checked", "verify --source", "verify", "both"))

@@ -30,6 +30,9 @@ one_round() {   # ROUND
 	timed_floor "$1" dist floor   "$bench/floor" convert "$out" "$dist"/*/*.distcp
 	timed "$1" dist inspect       "$tool" inspect "$dist"
 
+	timed "$1" ranks convert      "$tool" convert "$ranks" -o "$out" -q
+	timed_floor "$1" ranks floor  "$bench/floor" convert "$out" "$ranks"/*/*/*.pt
+
 	timed "$1" both convert       "$tool" convert "$folder" -o "$out" -q --weights both
 	timed_floor "$1" both two     "$bench/floor" two "$out" "$checkpoint"
 	timed "$1" float32 convert    "$tool" convert "$folder" -o "$out" -q --dtype float32
@@ -52,9 +55,12 @@ twice_the_layers() {
 
 rm -rf "$checked"
 "$tool" convert "$folder" -o "$checked" -q
-"$tool" convert "$dist" -o "$out" -q
-cmp "$checked/model.safetensors" "$out/model.safetensors" ||
-	{ echo "bench: $dist does not hold the model of $folder" >&2; exit 1; }
+for same in "$dist" "$ranks"; do
+	rm -rf "$out"
+	"$tool" convert "$same" -o "$out" -q
+	cmp "$checked/model.safetensors" "$out/model.safetensors" ||
+		{ echo "bench: $same does not hold the model of $folder" >&2; exit 1; }
+done
 
 streaming=$("$bench/unpack")    # the library that megatron2hf inflates with
 libraries="$streaming libdeflate"

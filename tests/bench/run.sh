@@ -35,6 +35,7 @@ checkpoint=$folder/release/mp_rank_00/model_optim_rng.pt
 stored=$bench/ngc-stored.zip
 deflated=$bench/ngc-deflated.zip
 dist=$bench/dist                # the same model in four files, as Megatron Core saves it
+ranks=$bench/ranks              # and as it saved four ranks before
 out=$bench/out
 group=                          # a control group, while there is one
 
@@ -69,6 +70,7 @@ trap 'exit 143' TERM
 packed=$("$bench/make_zip" deflate "$folder" "$deflated")
 echo "$packed"
 python3 "$here/make_dist.py" "$checkpoint" "$dist"
+python3 "$here/make_dist.py" --classic "$checkpoint" "$ranks"
 
 for part in $parts; do
 	echo "part $part"

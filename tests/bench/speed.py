@@ -20,6 +20,7 @@ CASES = (("folder", "folder", "F", "floor"), ("stored", "stored zip", "F", "floo
          ("deflated", "deflated zip", "%s's inflate alone, SHA-256 of the output, fsync" % streaming,
           "%s sha256 fsync" % results["streaming"]),
          ("dist", "torch_dist folder, 4 files", "F", "floor"),
+         ("ranks", "folder of 4 ranks", "F", "floor"),
          ("both", "folder, `--weights both`", "F with two files written, a thread for each", "two"),
          ("float32", "folder, `--dtype float32`", "F with twice the bytes written", "double"),
          ("checked", "`verify --source`, directory and folder",

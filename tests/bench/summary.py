@@ -16,6 +16,7 @@ import sys
 # case, the run that is measured, and the runs whose sum it is compared with
 PAIRS = (("folder", "convert", "floor"), ("stored", "convert", "floor"),
          ("deflated", "convert", "STREAMING sha256 fsync"), ("dist", "convert", "floor"),
+         ("ranks", "convert", "floor"),
          ("both", "convert", "two"), ("float32", "convert", "double"), ("checked", "verify", "both"),
          ("folder", "convert", "sha256sum"), ("stored", "convert", "sha256sum"),
          ("deflated", "convert", "sha256sum"), ("threads", "j2", "j1"),
