@@ -17,6 +17,7 @@ run() {
 	done
 	run sh tests/house.sh "$build/megatron2hf"
 	run sh tests/fuzz/run.sh replay "$build"
+	run sh tests/fuzz/run.sh mutants "$build"
 	run sh tests/cli/run.sh "$build/megatron2hf"
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/dist/run.sh "$build/megatron2hf"
@@ -27,6 +28,7 @@ run() {
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
 	run sh tests/furniture/run.sh "$build"
 	run sh tests/sign/run.sh "$build/megatron2hf"
+	run sh tests/sandbox/run.sh "$build/megatron2hf"
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"
 	run sh tests/reports/run.sh "$build/megatron2hf"
