@@ -7,14 +7,17 @@
 
 #define PANEL_COUNT   2
 #define COMPARE_BYTES ((size_t)64 << 10)
+#define LINE_BYTES    64
+/* What is cut is cut at whole cache lines, in rows and in columns. */
+#define TILE_ELEMENTS (LINE_BYTES / 2)
 
-/* Linear indexes [first, last) of a copy, which form one box, and their image. */
+/* Linear indexes [first, last) of a copy, which form one box, as they come: densely, in the
+ * order of the source. */
 struct panel {
 	const struct plan_copy *copy;   /* NULL: free */
 	uint64_t                first, last, done;
-	struct strided_copy     box;            /* in the target */
 	struct strided_copy     to_image;       /* the whole copy, its target being the image */
-	uint64_t                image_stride[COPY_MAX_DIMS], run;
+	struct strided_copy     of_image;       /* the panel's box, its source being the image */
 	unsigned char          *image;          /* kept for the next panel */
 };
 
@@ -44,6 +47,7 @@ struct scatter {
 	uint64_t            elements_done, elements_planned;
 	struct panel        panels[PANEL_COUNT];
 	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with */
+	unsigned char      *portion;            /* SCATTER_PORTION_BYTES of a panel, in target order */
 	unsigned char      *cast;               /* SCATTER_CAST_BYTES, NULL: nothing is cast */
 	size_t              shard, storage, first_copy, copy_count;     /* the last looked up */
 };
@@ -269,7 +273,7 @@ put_image(struct scatter *scatter, const struct plan_copy *copy, const struct st
  * an image of `room` bytes.  `first` itself where not even one index fits.
  */
 static uint64_t
-panel_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t room)
+portion_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t room)
 {
 	uint64_t steps = strided_copy_steps(copy), inside = 1;
 	uint64_t per_step = strided_copy_count(copy) / steps * size;    /* of stride-0 dims */
@@ -283,12 +287,43 @@ panel_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t r
 		uint64_t extent = copy->extent[dims - 1], whole = inside * extent;
 		uint64_t fit = room / (inside * per_step), left = extent - first / inside % extent;
 
+		if (fit > TILE_ELEMENTS)
+			fit -= fit % TILE_ELEMENTS;
 		if (first % whole != 0 || whole * per_step > room)
 			return first + (fit < left ? fit : left) * inside;
 		inside = whole;
 		dims--;
 	}
 	return first + inside;
+}
+
+/*
+ * What a panel holds goes to the target in its order, a portion at a time that stays in the
+ * second-level cache until it was cast, summed and written.
+ */
+static bool
+put_panel(struct scatter *scatter, const struct panel *panel, struct error *err)
+{
+	size_t              size = dtype_size(copy_dtype(scatter, panel->copy));
+	uint64_t            count = strided_copy_count(&panel->of_image), at = 0;
+	struct strided_copy by_target = strided_copy_turned(&panel->of_image);
+
+	while (at < count) {
+		uint64_t            image_stride[COPY_MAX_DIMS], run;
+		uint64_t            end = portion_end(&by_target, at, size, SCATTER_PORTION_BYTES);
+		struct strided_copy box, to_portion;
+
+		strided_copy_next_box(&by_target, &at, end, &box);
+		box = strided_copy_turned(&box);
+		run = strided_copy_image(&box, image_stride);
+		to_portion = box;
+		to_portion.target_offset = 0;
+		memcpy(to_portion.target_stride, image_stride, sizeof image_stride);
+		strided_copy_run(&to_portion, panel->image, scatter->portion, size);
+		if (!put_image(scatter, panel->copy, &box, image_stride, run, scatter->portion, err))
+			return false;
+	}
+	return true;
 }
 
 static struct panel *
@@ -306,32 +341,38 @@ find_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t index
 static struct panel *
 start_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t first)
 {
-	uint64_t      last = panel_end(&copy->box, first,
+	uint64_t      last = portion_end(&copy->box, first,
 		dtype_size(copy_dtype(scatter, copy)), scatter->panel_bytes), at = first;
+	uint64_t      stride = 1;
+	uint64_t      per_step = strided_copy_count(&copy->box) / strided_copy_steps(&copy->box);
 	struct panel *panel = NULL;
-	struct strided_copy corner;
 
 	for (unsigned i = 0; i < PANEL_COUNT && panel == NULL; i++)
 		if (scatter->panels[i].copy == NULL)
 			panel = &scatter->panels[i];
 	if (panel == NULL || last == first)
 		return NULL;
-	if (panel->image == NULL && (panel->image = malloc(scatter->panel_bytes)) == NULL)
+	if (panel->image == NULL && posix_memalign((void **)&panel->image, LINE_BYTES,
+		scatter->panel_bytes) != 0)
+		return NULL;
+	if (scatter->portion == NULL && posix_memalign((void **)&scatter->portion, LINE_BYTES,
+		SCATTER_PORTION_BYTES) != 0)
 		return NULL;
 	panel->copy = copy;
 	panel->first = first;
 	panel->last = last;
 	panel->done = 0;
-	strided_copy_next_box(&copy->box, &at, last, &panel->box);
-	panel->run = strided_copy_image(&panel->box, panel->image_stride);
-	/* The same indexes, counted in the image: its offset is such that the panel's first
-	 * element comes to 0 (arithmetic modulo 2^64). */
 	panel->to_image = copy->box;
-	memcpy(panel->to_image.target_stride, panel->image_stride, sizeof panel->image_stride);
-	panel->to_image.target_offset = 0;
-	at = first;
-	strided_copy_next_box(&panel->to_image, &at, last, &corner);
-	panel->to_image.target_offset = 0 - corner.target_offset;
+	for (unsigned i = copy->box.dims; i-- > 0;) {
+		panel->to_image.target_stride[i] = stride;
+		stride *= copy->box.extent[i];
+	}
+	/* Such that the panel's first element comes to 0 (arithmetic modulo 2^64). */
+	panel->to_image.target_offset = 0 - first * per_step;
+	strided_copy_next_box(&copy->box, &at, last, &panel->of_image);
+	panel->of_image.source_offset = 0;
+	memcpy(panel->of_image.source_stride, panel->to_image.target_stride,
+		sizeof panel->of_image.source_stride);
 	return panel;
 }
 
@@ -354,8 +395,7 @@ fill_panel(struct scatter *scatter, struct panel *panel, uint64_t *first, uint64
 	}
 	if (panel->done < panel->last - panel->first)
 		return true;
-	if (!put_image(scatter, panel->copy, &panel->box, panel->image_stride, panel->run,
-		panel->image, err))
+	if (!put_panel(scatter, panel, err))
 		return false;
 	panel->copy = NULL;
 	return true;
@@ -574,6 +614,7 @@ scatter_close(struct scatter *scatter)
 	free(scatter->left);
 	free(scatter->overflows);
 	free(scatter->cast);
+	free(scatter->portion);
 	free(scatter->drifts);
 	free(scatter);
 }

@@ -9,8 +9,8 @@
  * Carries out the copies of a plan on the bytes of storages as they come by.
  *
  * What runs on in both source and target is written as it comes.  What is transposed or
- * reordered is gathered in a panel: an image, in target order, of as many of the source's
- * rows as fit, written when it is full.  Two panels can be open at a time (views that
+ * reordered is gathered in a panel, of as many of the source's rows as fit.  When it is full
+ * it is put into the target's order and written, in portions that caches hold.  Two panels can be open at a time (views that
  * interleave in one storage); where a third would be needed, pieces are written as small as
  * they come.  So memory depends on none of the model's sizes.  Tensors that are gathered, all
  * of them small, are kept until their last copy came, and finished then.  Constants are
@@ -46,7 +46,8 @@ void scatter_close(struct scatter *scatter);            /* NULL is fine */
 
 #define SCATTER_PANEL_BYTES ((size_t)16 << 20)
 /* Memory that panels and the pieces beside them take at most. */
-#define SCATTER_BYTES (3 * SCATTER_PANEL_BYTES + SCATTER_CAST_BYTES)
+#define SCATTER_BYTES (3 * SCATTER_PANEL_BYTES + SCATTER_CAST_BYTES + SCATTER_PORTION_BYTES)
 #define SCATTER_CAST_BYTES ((size_t)1 << 20)
+#define SCATTER_PORTION_BYTES ((size_t)512 << 10)
 
 #endif
