@@ -4,7 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests matrix interop asan fuzz fuzzers bench install \
+.PHONY: all help packages demo check check-ngc tests matrix interop asan analyze valgrind fuzz \
+  fuzzers bench install \
   uninstall dist deb static clean
 
 all:
@@ -166,6 +167,16 @@ asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
+# What compilers and checkers find without running anything; then memcheck while it runs.
+analyze:
+	@sh tests/bootstrap.sh analyze
+	@sh tests/analyze/run.sh $(filter -D%,$(M2H_CFLAGS))
+
+valgrind:
+	@sh tests/bootstrap.sh analyze
+	@$(MAKE) --no-print-directory -s all $(UNIT)
+	@sh tests/analyze/valgrind.sh $(BUILD)
+
 # libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
 FUZZ_SECONDS = 60
 fuzz:
@@ -228,6 +239,8 @@ help:
 	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
+	@echo "make valgrind    memcheck over unit tests and conversions"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"

@@ -341,7 +341,7 @@ read_slabs(struct input_pass *pass, struct input_run *run, struct error *err)
 static bool
 finish_conveyors(struct input_run *run, struct error *err)
 {
-	struct error later;
+	struct error later = { 0 };
 	bool         members = conveyor_finish(run->to_members, err);
 	bool         records = conveyor_finish(run->to_records, members ? err : &later);
 
