@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzz-torch \
-  fuzzers bench install uninstall dist deb static clean
+.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan analyze valgrind \
+  fuzz fuzz-torch fuzzers bench install uninstall dist deb static clean
 
 all:
 
@@ -179,8 +179,16 @@ asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
-# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
-FUZZ_SECONDS = 60
+# What compilers and checkers find without running anything; then memcheck while it runs.
+analyze:
+	@sh tests/bootstrap.sh analyze
+	@sh tests/analyze/run.sh $(filter -D%,$(M2H_CFLAGS))
+
+valgrind:
+	@sh tests/bootstrap.sh analyze
+	@$(MAKE) --no-print-directory -s all $(UNIT)
+	@sh tests/analyze/valgrind.sh $(BUILD)
+
 # What of the readers and checkers the tests run: lines and branches, by file and in sum.
 coverage:
 	@sh tests/bootstrap.sh coverage
@@ -188,6 +196,8 @@ coverage:
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
 
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
 fuzz:
 	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
@@ -256,6 +266,8 @@ help:
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
+	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
+	@echo "make valgrind    memcheck over unit tests and conversions"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
 	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"

@@ -294,7 +294,7 @@ read_step(struct input_pass *pass, const struct reading_step *step, struct error
 static bool
 finish_conveyors(struct input_pass *pass, struct error *err)
 {
-	struct error later;
+	struct error later = { 0 };
 	bool         members = conveyor_finish(pass->to_members, err);
 	bool         records = conveyor_finish(pass->to_records, members ? err : &later);
 	bool         done = members && records;
