@@ -46,7 +46,8 @@ dictionary() {  # TARGET: its words
 	esac
 }
 
-# One line: target, seconds of processor time, seconds, executions, status.  The second line of `times` is what the children of the shell took.
+# One line: target, seconds of processor time, seconds, executions, status.  The second line of
+# `times` is what the children of the shell took.
 log_hours() {   # TARGET STATUS SECONDS TIMES
 	number() {
 		echo "$log" | sed -n "s/^stat::$1: *//p"
