@@ -67,6 +67,7 @@ MUTANTS := $(BUILD)/tests/fuzz/mutants
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
+FAULTS  := $(BUILD)/tests/faults/fail_nth.so
 LIBRARY := $(BUILD)/lib/libmegatron2hf.a $(BUILD)/lib/$(SONAME)
 SHELLS  := $(patsubst %,$(BUILD)/completions.%,bash zsh fish)
 PAGES   := $(patsubst man/%,%,$(sort $(wildcard man/*.[1-9])))
@@ -114,6 +115,12 @@ $(BUILD)/tests/fuzz/words.h: tests/fuzz/pickle.dict tests/fuzz/megatron.dict
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
+# Stands between the program and libc; what checks that one must not check this.
+$(FAULTS): tests/faults/fail_nth.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+	  -fno-omit-frame-pointer -shared -o $@ $< -pthread
+
 # One object in which only the public names are still global.
 $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
@@ -154,7 +161,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS)
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.

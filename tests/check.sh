@@ -29,6 +29,7 @@ run() {
 	run sh tests/furniture/run.sh "$build"
 	run sh tests/sign/run.sh "$build/megatron2hf"
 	run sh tests/sandbox/run.sh "$build/megatron2hf"
+	run sh tests/faults/run.sh "$build/megatron2hf" "$build/tests/faults/fail_nth.so"
 	run sh tests/forward/run.sh "$build/megatron2hf" "$build/tests/forward/forward"
 	run sh tests/writer/run.sh "$build/tests/unit/test_torch_writer"
 	run sh tests/reports/run.sh "$build/megatron2hf"
