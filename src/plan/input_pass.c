@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Deflated bytes that are worth two places: what one round holds. */
+#define AHEAD_LEAST INFLATE_AHEAD_ROUND
+
 /* What is made once, for all inputs. */
 struct input_pass {
 	const struct shards      *shards;
@@ -23,6 +26,9 @@ struct shard_run {
 	size_t              index;
 	uint64_t            begin, end;         /* in its input, as it is stored */
 	struct inflater    *inflater;           /* NULL: it is not deflated */
+	struct inflate_ahead *ahead;            /* which does it in its place, as long as it can */
+	struct input_run   *run;                /* for the sink of that */
+	uint64_t            again;              /* bytes that the inflater makes again */
 	struct torch_pass  *pass;
 	struct torch_file  *piece;              /* open while its bytes go by */
 	struct scatter     *scatter;
@@ -100,7 +106,7 @@ take_inflated(void *context, struct slab *slab, struct error *err)
 	struct input_run *run = context;
 	struct shard_run *item = &run->items[slab->tag];
 
-	if (!take_bytes(item, slab->bytes, slab->length, err))
+	if (!take_bytes(item, slab->bytes + slab->start, slab->length, err))
 		return error_in_shard(run, item, err);
 	return true;
 }
@@ -124,8 +130,31 @@ judge_overflow(struct input_run *run, struct shard_run *item, struct error *err)
 	return error_in_shard(run, item, err);
 }
 
+/* What the slab holds goes to the records, save what these have already. */
 static bool
-inflate_piece(struct input_run *run, struct shard_run *item, const unsigned char *bytes,
+send_inflated(struct input_run *run, struct shard_run *item, struct slab *slab,
+	struct error *err)
+{
+	size_t again = item->again < slab->length ? (size_t)item->again : slab->length;
+
+	item->again -= again;
+	slab->start += again;
+	slab->length -= again;
+	slab->tag = (size_t)(item - run->items);
+	return conveyor_push(run->to_records, slab, err);
+}
+
+/* An inflate_ahead_sink. */
+static bool
+send_ahead(void *context, struct slab *slab, struct error *err)
+{
+	struct shard_run *item = context;
+
+	return send_inflated(item->run, item, slab, err);
+}
+
+static bool
+inflate_in_turn(struct input_run *run, struct shard_run *item, const unsigned char *bytes,
 	size_t count, struct error *err)
 {
 	size_t made;
@@ -137,8 +166,7 @@ inflate_piece(struct input_run *run, struct shard_run *item, const unsigned char
 			SLAB_BYTES, &made, &fault);
 
 		slab->length = made;
-		slab->tag = (size_t)(item - run->items);
-		if (!conveyor_push(run->to_records, slab, err))
+		if (!send_inflated(run, item, slab, err))
 			return false;
 		if (!intact) {
 			*err = fault;
@@ -151,6 +179,61 @@ inflate_piece(struct input_run *run, struct shard_run *item, const unsigned char
 		}
 	} while (count > 0 || made == SLAB_BYTES);
 	return true;
+}
+
+/* The shard's bytes up to `end` of the file, once more and in the same pieces, now by the
+ * inflater: it decides what is wrong with them, if anything is. */
+static bool
+begin_anew(struct input_run *run, struct shard_run *item, uint64_t end, struct error *err)
+{
+	const struct input_file *file = run->shards->inputs[run->input];
+	unsigned char           *piece = malloc(SLAB_BYTES);
+	bool                     done = piece != NULL || error_no_memory(err, SLAB_BYTES);
+
+	item->again = inflate_ahead_made(item->ahead);
+	inflate_ahead_close(item->ahead);
+	item->ahead = NULL;
+	for (uint64_t from = item->begin, to; from < end && done; from = to) {
+		to = (from / SLAB_BYTES + 1) * SLAB_BYTES;
+		to = to < end ? to : end;
+		done = signals_go_on(err)
+			&& input_file_read(file, from, piece, (size_t)(to - from), err)
+			&& inflate_in_turn(run, item, piece, (size_t)(to - from), err);
+	}
+	free(piece);
+	return done;
+}
+
+/* Bytes of a shard that is deflated, from `from` to `to` of the file. */
+static bool
+take_deflated(struct input_run *run, struct shard_run *item, const unsigned char *bytes,
+	uint64_t from, uint64_t to, struct error *err)
+{
+	bool last = to == item->end;
+
+	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST) {
+		item->ahead = inflate_ahead_open(byte_stream_length(item->shard->stream),
+			INFLATE_AHEAD_ROUND, run->inflate_pool, send_ahead, item, err);
+		if (item->ahead == NULL)
+			return false;
+	}
+	if (item->ahead == NULL) {
+		if (!inflate_in_turn(run, item, bytes, (size_t)(to - from), err))
+			return false;
+	} else {
+		if (!inflate_ahead_feed(item->ahead, bytes, (size_t)(to - from), last, err))
+			return false;
+		if (!inflate_ahead_gave_up(item->ahead)) {
+			if (last) {
+				inflate_ahead_close(item->ahead);
+				item->ahead = NULL;
+			}
+			return true;
+		}
+		if (!begin_anew(run, item, to, err))
+			return false;
+	}
+	return !last || inflater_finish(item->inflater, err);
 }
 
 /* Bytes of a shard that is not deflated.  A piece of a distributed checkpoint is only open
@@ -189,8 +272,7 @@ take_raw(void *context, struct slab *slab, struct error *err)
 		const unsigned char *bytes = slab->bytes + (from - slab->offset);
 
 		if (item->inflater != NULL) {
-			if (!inflate_piece(run, item, bytes, to - from, err)
-			    || (to == item->end && !inflater_finish(item->inflater, err)))
+			if (!take_deflated(run, item, bytes, from, to, err))
 				return error_in_shard(run, item, err);
 		} else if (!take_stored(run, item, bytes, to - from, err)) {
 			return error_in_shard(run, item, err);
@@ -251,6 +333,7 @@ open_passes(struct input_run *run, struct error *err)
 	for (size_t i = 0; i < run->count; i++) {
 		struct shard_run *item = &run->items[i];
 
+		item->run = run;
 		if (item->shard->torch == NULL)
 			continue;
 		item->pass = torch_pass_open(item->shard->torch, take_storage, item, err);
@@ -298,6 +381,7 @@ close_input_run(struct input_run *run)
 	conveyor_close(run->to_records);
 	for (size_t i = 0; i < run->count; i++) {
 		close_piece(&run->items[i]);
+		inflate_ahead_close(run->items[i].ahead);
 		inflater_close(run->items[i].inflater);
 	}
 	free(run->items);
