@@ -201,9 +201,9 @@ test_planted(void)
 
 	random_state = 2;
 	make_weights(plain, PLAIN_BYTES / 2);
-	inner_count = pack(plain, PLAIN_BYTES / 2, 6, 1, Z_DEFAULT_STRATEGY, PLAIN_BYTES, inner,
+	inner_count = pack(plain, PLAIN_BYTES / 2, 6, 8, Z_DEFAULT_STRATEGY, PLAIN_BYTES, inner,
 		PLAIN_BYTES);
-	count = pack(inner, inner_count, 0, 8, Z_DEFAULT_STRATEGY, PLAIN_BYTES, packed,
+	count = pack(inner, inner_count, 0, 9, Z_DEFAULT_STRATEGY, PLAIN_BYTES, packed,
 		2 * PLAIN_BYTES);
 	result = inflate_both(packed, count, ROUND, 1 << 20, inner_count);
 	CHECK(!result.gave_up && result.met == 0 && found_count == inner_count
