@@ -196,16 +196,18 @@ deflate_cursor_run_two(struct deflate_cursor *a, struct deflate_cursor *b)
 	const unsigned char *out_limit_b = b->out_end - TURN_ROOM;
 	struct reader        reader_a = enter(a), reader_b = enter(b);
 	enum outcome         outcome_a = GOES_ON, outcome_b = GOES_ON;
-	unsigned             stops;
+	unsigned             stops = 0;
 
 	for (;;) {
 		uint32_t entry_a, entry_b;
 		unsigned literals = 0;
 
-		stops = (outcome_a != GOES_ON || reader_a.in >= in_limit_a
-				|| reader_a.out >= out_limit_a)
-			| (outcome_b != GOES_ON || reader_b.in >= in_limit_b
-				|| reader_b.out >= out_limit_b) << 1;
+		if (outcome_a != GOES_ON || reader_a.in >= in_limit_a
+		    || reader_a.out >= out_limit_a)
+			stops |= 1;
+		if (outcome_b != GOES_ON || reader_b.in >= in_limit_b
+		    || reader_b.out >= out_limit_b)
+			stops |= 2;
 		if (stops != 0)
 			break;
 		refill(&reader_a);

@@ -167,10 +167,8 @@ run_head(struct inflate_ahead *ahead)
 
 	next_slab(ahead, place);
 	a_bytes = a->out;
-	for (size_t i = 0; i < DEFLATE_WINDOW; i++) {
-		a_bytes[i - DEFLATE_WINDOW] = 0;
-		b_bytes[i - DEFLATE_WINDOW] = 0xff;
-	}
+	memset(a_bytes - DEFLATE_WINDOW, 0, DEFLATE_WINDOW);
+	memset(b_bytes - DEFLATE_WINDOW, 0xff, DEFLATE_WINDOW);
 	set_at(a, ahead, ahead->ahead_start);
 	set_at(b, ahead, ahead->ahead_start);
 	set_room(a, a_bytes, 0);
