@@ -161,7 +161,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS) $(BUILD)/bench/make_ngc
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.

@@ -30,6 +30,7 @@ seeds() {       # TARGET: files to begin with, one a line
 	sums)          find tests/fuzz -name 'sums.seed*' ;;
 	signature)     find tests/fuzz -name 'signature.seed*' ;;
 	tokenizer)     find fixtures/tokenizer -name tokenizer.json; find tests/fuzz -name 'tokenizer.seed*' ;;
+	inflate)       find tests/fuzz -name 'inflate.seed*' ;;
 	esac | while read -r file; do
 		[ "$(wc -c <"$file")" -gt 400000 ] || echo "$file"
 	done
