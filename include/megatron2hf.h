@@ -116,6 +116,8 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      max_shard_bytes;  /* of the tensors in a weight file; 0: 50 GB */
 	const char   *profile;          /* "hf5" (NULL) or "hf4.18" */
 	bool          tensor_sha256;    /* a SHA-256 of each tensor in the manifest */
+	const char   *read_back;        /* "kernel" (NULL), or "disk": what was written is read
+	                                   back from the device */
 	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
 	const char   *license;          /* id for the head of README.md; NULL: none */
 	const char   *stream;           /* "tar": no directory is made, but its files are written to

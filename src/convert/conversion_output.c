@@ -110,6 +110,16 @@ add_weights(struct conversion *conversion, struct error *err)
 	return true;
 }
 
+/* A file system that has its files in memory has no disk to read from. */
+static void
+tell_read_back(struct conversion *conversion)
+{
+	if (conversion->executed.output_kept > 0)
+		decision_log_note(&conversion->answer.log, NOTE_WARNING, "read-back-memory",
+			"--read-back disk: not all of the output could be dropped from memory "
+			"(on tmpfs and the like nothing can): it was read back from there");
+}
+
 static bool
 write_weights(struct conversion *conversion, struct error *err)
 {
@@ -120,12 +130,14 @@ write_weights(struct conversion *conversion, struct error *err)
 		.meanwhile = write_furniture,
 		.context = conversion,
 		.digests_tensors = options->tensor_sha256,
+		.from_disk = conversion->form.from_disk,
 	};
 
 	if (!create_files(conversion, err)
 	    || !execute_plan(conversion->shards, conversion->plan, conversion->fds, &run,
 		&conversion->executed, err))
 		return false;
+	tell_read_back(conversion);
 	return check_inputs(conversion, err)
 		&& judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
 		conversion->plan, &conversion->executed, &conversion->answer.log, conversion->fds,

@@ -160,6 +160,8 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		return false;
+	if (conversion->form.from_disk)
+		decision_log_decide(&conversion->answer.log, "read_back", "option", "disk");
 	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
 	return options->dry_run ? conversion_output_plan(conversion, err)
 		: conversion_output_write(conversion, err);

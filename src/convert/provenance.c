@@ -26,6 +26,7 @@ static const struct parameter {
 	{ "allow-overflow",      FLAG,   AT(allow_overflow) },
 	{ "max-shard-size",      NUMBER, AT(max_shard_bytes) },
 	{ "tensor-sha256",       FLAG,   AT(tensor_sha256) },
+	{ "read-back",           TEXT,   AT(read_back) },
 	{ "replicas",            TEXT,   AT(replicas) },
 	{ "profile",             TEXT,   AT(profile) },
 	{ "model-card",          TEXT,   AT(model_card) },

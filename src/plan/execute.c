@@ -128,6 +128,7 @@ take_files(struct execution *execution, struct error *err)
 	if (result->specials == NULL || result->tensor_sha256 == NULL
 	    || result->output_sha256 == NULL)
 		return error_no_memory(err, tensors * sizeof *result->specials);
+	result->output_kept = output_files_kept(execution->files);
 	for (size_t i = 0; i < tensors; i++) {
 		result->specials[i] = *output_files_specials(execution->files, i);
 		memcpy(result->tensor_sha256[i], output_files_tensor_sha256(execution->files, i),
@@ -182,7 +183,8 @@ execute_plan(const struct shards *shards, const struct plan *plan, const int *fd
 {
 	struct execution            execution = { .shards = shards, .plan = plan,
 		.options = options, .result = result, .total_bytes = plan->file_bytes };
-	struct output_files_options files = { .digests_tensors = options->digests_tensors };
+	struct output_files_options files = { .digests_tensors = options->digests_tensors,
+		.from_disk = options->from_disk };
 	struct scatter_target       target;
 	bool                        done;
 

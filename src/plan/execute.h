@@ -18,6 +18,7 @@ struct execute_options {
 	bool            (*meanwhile)(void *context, struct error *err);
 	void             *context;      /* of both */
 	bool              digests_tensors;      /* make tensor_sha256 */
+	bool              from_disk;            /* what is read back comes from the device */
 };
 
 struct execute_result {
@@ -27,6 +28,7 @@ struct execute_result {
 	struct drift            *drifts;        /* by tensor of the plan, all of these */
 	struct cast_overflow    *overflows;
 	struct element_specials *specials;
+	uint64_t output_kept;   /* from_disk: bytes that came from memory all the same */
 };
 
 /*
