@@ -259,6 +259,7 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.profile = options->profile,
 		.tensor_sha256 = options->tensor_sha256,
 		.read_back = options->read_back,
+		.input_sha256 = options->input_sha256,
 		.model_card = options->model_card,
 		.license = options->license,
 		.stream = options->stream,

@@ -153,8 +153,11 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 		.context = execution,
 	};
 
+	if (!used_ranges_open(&execution->result->used, shards, execution->plan,
+		!execution->options->only_used, err))
+		return false;
 	for (size_t i = 0; i < shards->input_count; i++)
-		execution->total_bytes += shards->inputs[i]->size;
+		execution->total_bytes += execution->result->used.bytes[i];
 	execution->result->input_sha256 = calloc(shards->input_count + 1,
 		sizeof *execution->result->input_sha256);
 	if (execution->result->input_sha256 == NULL)
@@ -162,8 +165,8 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 	execution->scatter = scatter_open(execution->plan, target, SCATTER_PANEL_BYTES, err);
 	if (execution->scatter == NULL)
 		return false;
-	execution->pass = input_pass_open(shards, execution->plan, execution->scatter, &options,
-		err);
+	execution->pass = input_pass_open(shards, execution->plan, &execution->result->used,
+		execution->scatter, &options, err);
 	return execution->pass != NULL;
 }
 
@@ -217,6 +220,7 @@ execute_comparison(const struct shards *shards, const struct plan *plan,
 void
 execute_result_fini(struct execute_result *result)
 {
+	used_ranges_fini(&result->used);
 	free(result->input_sha256);
 	free(result->output_sha256);
 	free(result->tensor_sha256);

@@ -37,6 +37,11 @@ class Bench:
                              stderr=subprocess.PIPE, text=True)
         return ran.returncode, ran.stderr
 
+    def verify(self):
+        return subprocess.run([str(self.program), "verify", "-q", str(self.out)],
+                              env=self.environment, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode
+
     def trace(self, source, *options):
         """The same under strace: status and (call, path, its other arguments) in their order."""
         log = self.folder / "calls"

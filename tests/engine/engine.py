@@ -4,9 +4,10 @@ import sys
 import tempfile
 
 import read_back
+import used
 from calls import Bench
 
-PARTS = {"read_back": read_back.run}
+PARTS = {"read_back": read_back.run, "used": used.run}
 
 
 def main():

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 
 RANGE = re.compile(r", (\d+), (\d+), (?:SYNC|POSIX)_")
-PIECE = re.compile(r", (\d+), (\d+)\) = \d+$")
+PIECE = re.compile(r", (\d+), (\d+)\) += \d+$")
 
 
 def within(ranges, start, end):

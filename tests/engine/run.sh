@@ -6,4 +6,4 @@
 set -u
 program=$1
 shift
-exec python3 tests/engine/engine.py "$program" fixtures "$@"
+exec python3 -B tests/engine/engine.py "$program" fixtures "$@"
