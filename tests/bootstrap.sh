@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that are missing of those that building needs; with "test",
-# testing too, with "matrix" making checkpoints, with "interop" the other programs, with "deb"
-# and "static" packages and a static program, with "analyze" what looks for mistakes.  With
-# everything there it asks dpkg and does nothing.
+# testing too, with "coverage" seeing what the tests run, with "matrix" making checkpoints, with
+# "interop" the other programs, with "deb" and "static" packages and a static program, with
+# "analyze" what looks for mistakes.  With everything there it asks dpkg and does nothing.
 #
-#     tests/bootstrap.sh [build|test|matrix|interop|deb|static|analyze]
+#     tests/bootstrap.sh [build|test|coverage|matrix|interop|deb|static|analyze]
 #
 # Default: test; all include build.
 set -eu
@@ -16,6 +16,7 @@ TEST_PACKAGES='zip unzip python3 python3-yaml python3-jsonschema libxml2-utils c
 MATRIX_PACKAGES='python3 python3-torch python3-numpy unzip'
 INTEROP_PACKAGES='python3 python3-venv python3-pip python3-torch python3-numpy openssl'
 
+COVERAGE_PACKAGES="$TEST_PACKAGES gcovr"
 DEB_PACKAGES='debhelper dpkg-dev fakeroot lintian'
 STATIC_PACKAGES='cmake dpkg-dev'
 ANALYZE_PACKAGES='clang-tidy cppcheck valgrind openssl'
@@ -28,12 +29,13 @@ esac
 case ${1-test} in
 build) packages=$BUILD_PACKAGES ;;
 test)  packages="$BUILD_PACKAGES $TEST_PACKAGES" ;;
+coverage) packages="$BUILD_PACKAGES $COVERAGE_PACKAGES" ;;
 matrix) packages="$BUILD_PACKAGES $MATRIX_PACKAGES" ;;
 interop) packages="$BUILD_PACKAGES $INTEROP_PACKAGES" ;;
 deb)   packages="$BUILD_PACKAGES $DEB_PACKAGES" ;;
 static) packages="$BUILD_PACKAGES $STATIC_PACKAGES" ;;
 analyze) packages="$BUILD_PACKAGES $ANALYZE_PACKAGES" ;;
-*)     echo "usage: $0 [build|test|matrix|interop|deb|static|analyze]" >&2; exit 2 ;;
+*)     echo "usage: $0 [build|test|coverage|matrix|interop|deb|static|analyze]" >&2; exit 2 ;;
 esac
 
 is_installed() {

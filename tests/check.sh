@@ -17,9 +17,11 @@ run() {
 	done
 	run sh tests/house.sh "$build/megatron2hf"
 	run sh tests/fuzz/run.sh replay "$build"
+	run sh tests/fuzz/run.sh mutants "$build"
 	run sh tests/cli/run.sh "$build/megatron2hf"
 	run sh tests/inspect/run.sh "$build/megatron2hf"
 	run sh tests/dist/run.sh "$build/megatron2hf"
+	run sh tests/catalogue/run.sh "$build/megatron2hf"
 	run sh tests/diff/run.sh "$build/megatron2hf"
 	run sh tests/source/run.sh "$build/megatron2hf"
 	run sh tests/forms/run.sh "$build/megatron2hf"

@@ -326,6 +326,8 @@ answer_conversion(struct conversion *conversion, bool done, const struct error *
 	if (done)
 		answer_outputs(conversion);
 	answer_settle(answer, &result->status, &result->error);
+	if (done && result->status != M2H_OK && !conversion->options->dry_run)
+		result->error.hint = "the result itself is complete and in its place";
 }
 
 struct m2h_conversion *

@@ -1,5 +1,6 @@
 #include "megatron/shards.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "container/identify.h"
 #include "container/zip_archive.h"
@@ -9,6 +10,7 @@
 #include "megatron/shard_grid.h"
 #include "megatron/shard_zip.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +78,7 @@ note_container(const struct shards *shards, size_t index, struct decision_log *l
 static bool
 refuse_safetensors(struct error *err)
 {
-	return error_set(err, ERROR_UNSUPPORTED, "distckpt",
+	return error_set(err, ERROR_UNSUPPORTED, "otherformat",
 		"a safetensors file; a checkpoint that torch.save wrote is expected");
 }
 
@@ -234,9 +236,15 @@ open_path(struct shards *shards, const char *path, const struct shards_options *
 	bool done;
 	int  directory = -1;
 
-	/* A failure other than "no directory" is for opening as a file to explain. */
+	/* A fault of the path is for opening as a file to explain; one of the machine may be gone
+	 * by then. */
+	errno = 0;
 	if (strcmp(path, "-") != 0)
-		directory = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+		directory = descriptor_open_directory(AT_FDCWD, path, 0);
+	if (errno == EIO || errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot open it");
+		return error_in_file(err, path);
+	}
 	if (directory < 0)
 		return open_file(shards, path, options, log, err);
 	done = shard_folder_open(shards, directory, path, options, log, err);
