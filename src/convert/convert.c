@@ -167,10 +167,13 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 	const struct m2h_convert_options *options = conversion->options;
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
-		return false;
+		goto fail;
 	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
-	return options->dry_run ? conversion_output_plan(conversion, err)
-		: conversion_output_write(conversion, err);
+	if (options->dry_run ? conversion_output_plan(conversion, err)
+		: conversion_output_write(conversion, err))
+		return true;
+fail:
+	return conversion->shards != NULL && shards_blame_change(conversion->shards, err);
 }
 
 /* A fault that another way to read the source avoids; each comes at most once. */

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/workers.h"
+#include "container/inflate_ahead.h"
 #include "megatron/shards.h"
 #include "plan/scatter.h"
 
@@ -21,10 +22,11 @@ struct input_pass_options {
 };
 
 #define INPUT_PASS_READ_SLABS    8
-#define INPUT_PASS_INFLATE_SLABS 4
+#define INPUT_PASS_INFLATE_SLABS (INFLATE_AHEAD_SLABS + 2)
 /* The memory it takes, beside that of the readers. */
 #define INPUT_PASS_BYTES \
-	((INPUT_PASS_READ_SLABS + INPUT_PASS_INFLATE_SLABS) * (uint64_t)SLAB_BYTES)
+	((INPUT_PASS_READ_SLABS + INPUT_PASS_INFLATE_SLABS) * (uint64_t)SLAB_BYTES \
+		+ INFLATE_AHEAD_BYTES)
 
 /* The plan is the scatter's.  All of them must outlive it.  NULL: *err. */
 struct input_pass *input_pass_open(const struct shards *shards, const struct plan *plan,

@@ -3,6 +3,7 @@
 
 #include "plan/cast.h"
 #include "plan/drift.h"
+#include "plan/panels.h"
 #include "plan/plan.h"
 
 /*
@@ -44,7 +45,8 @@ void scatter_close(struct scatter *scatter);            /* NULL is fine */
 
 #define SCATTER_PANEL_BYTES ((size_t)32 << 20)
 /* Memory that panels and the pieces beside them take at most. */
-#define SCATTER_BYTES (SCATTER_PANEL_BYTES + SCATTER_PANEL_BYTES / 2 + SCATTER_CAST_BYTES)
+#define SCATTER_BYTES (SCATTER_PANEL_BYTES + SCATTER_PANEL_BYTES / 2 + SCATTER_CAST_BYTES \
+	+ PANELS_PORTION_BYTES)
 #define SCATTER_CAST_BYTES ((size_t)1 << 20)
 
 #endif
