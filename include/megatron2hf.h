@@ -344,6 +344,37 @@ M2H_API void m2h_signing_free(struct m2h_signing *signing);
  * handlers of their own. */
 M2H_API void m2h_install_signals(void);
 
+/* ---- confine ---------------------------------------------------------------------- */
+
+/* What the calls of this library that follow will need. */
+enum m2h_place_kind {
+	M2H_PLACE_READ,         /* a file, or a folder with all in it and what links in it lead to */
+	M2H_PLACE_SOURCE,       /* the same of a checkpoint, and what is looked for around it: the
+	                           names of other ranks, tokenizer files */
+	M2H_PLACE_LOOK,         /* a file or directory of which a dry run asks whether it could be
+	                           made: the names beside it */
+	M2H_PLACE_MAKE,         /* one that is made or replaced: all that is below its parent */
+	M2H_PLACE_FILL,         /* a folder in which files are made; NULL: $TMPDIR, else /tmp */
+	M2H_PLACE_APPEND,       /* a file that is appended to, and made where it is not there */
+	M2H_PLACE_ASK,          /* a terminal */
+};
+
+struct m2h_place {
+	enum m2h_place_kind kind;
+	const char         *path;       /* "-" and what is not there: nothing */
+};
+
+enum m2h_confined {             /* bits */
+	M2H_CONFINED_FILES = 1, /* files and folders other than these (Landlock) */
+	M2H_CONFINED_CALLS = 2, /* sockets, other programs and processes, modes and owners (seccomp) */
+};
+/*
+ * Takes from the calling thread, and from those that it starts later, what is not needed, for
+ * good; the result says what could be taken.  For programs that do nothing else, before they
+ * start threads: the library never calls it.  It opens the places, but reads no file.
+ */
+M2H_API unsigned m2h_confine(const struct m2h_place *places, size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that are missing of those that building needs; with "test",
-# testing too, with "matrix" making checkpoints, with "interop" the other programs, with "deb"
-# and "static" packages and a static program.  With everything there it asks dpkg and does
-# nothing.
+# testing too, with "coverage" seeing what the tests run, with "matrix" making checkpoints, with
+# "interop" the other programs, with "deb" and "static" packages and a static program.  With
+# everything there it asks dpkg and does nothing.
 #
-#     tests/bootstrap.sh [build|test|matrix|interop|deb|static]    default: test; all include build
+#     tests/bootstrap.sh [build|test|coverage|matrix|interop|deb|static]    default: test; all include build
 set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
@@ -14,6 +14,7 @@ TEST_PACKAGES='zip unzip python3 python3-yaml python3-jsonschema libxml2-utils c
 MATRIX_PACKAGES='python3 python3-torch python3-numpy unzip'
 INTEROP_PACKAGES='python3 python3-venv python3-pip python3-torch python3-numpy openssl'
 
+COVERAGE_PACKAGES="$TEST_PACKAGES gcovr"
 DEB_PACKAGES='debhelper dpkg-dev fakeroot lintian'
 STATIC_PACKAGES='cmake dpkg-dev'
 
@@ -25,11 +26,12 @@ esac
 case ${1-test} in
 build) packages=$BUILD_PACKAGES ;;
 test)  packages="$BUILD_PACKAGES $TEST_PACKAGES" ;;
+coverage) packages="$BUILD_PACKAGES $COVERAGE_PACKAGES" ;;
 matrix) packages="$BUILD_PACKAGES $MATRIX_PACKAGES" ;;
 interop) packages="$BUILD_PACKAGES $INTEROP_PACKAGES" ;;
 deb)   packages="$BUILD_PACKAGES $DEB_PACKAGES" ;;
 static) packages="$BUILD_PACKAGES $STATIC_PACKAGES" ;;
-*)     echo "usage: $0 [build|test|matrix|interop|deb|static]" >&2; exit 2 ;;
+*)     echo "usage: $0 [build|test|coverage|matrix|interop|deb|static]" >&2; exit 2 ;;
 esac
 
 is_installed() {

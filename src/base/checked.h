@@ -4,6 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Numbers of tensors are used as they stand in the files, and files are larger than 4 GiB. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || SIZE_MAX < UINT64_MAX
+#error "megatron2hf needs a 64-bit machine with little-endian numbers"
+#endif
+
 /* Arithmetic on numbers from a file: false on overflow, and *result is then unset. */
 static inline bool
 checked_add(uint64_t a, uint64_t b, uint64_t *result)

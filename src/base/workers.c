@@ -158,11 +158,12 @@ worker_wait(struct worker *worker, unsigned milliseconds)
 
 	if (!worker->runs_beside || worker->joined)
 		return true;
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += (long)milliseconds * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	worker->joined = pthread_timedjoin_np(worker->thread, NULL, &until) == 0;
+	worker->joined = pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC,
+		&until) == 0;
 	return worker->joined;
 }
 

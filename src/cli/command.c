@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "cli/command_line.h"
+#include "cli/confinement.h"
 #include "cli/help.h"
 #include "cli/report.h"
 #include "cli/report_json.h"
@@ -86,6 +87,8 @@ command_run(int argc, char **argv)
 	int              status;
 
 	if (command_line_parse(&options, argc, argv, &err)) {
+		if (!options.help && !options.version)
+			confinement_enter(&options);
 		status = function_of(&options)(&options, NULL, &out);
 	} else if (argc <= 1) {
 		return say_short_help(&options);

@@ -458,7 +458,6 @@ set_threads(struct options *options, const struct option_spec *spec, const char 
 			"--%s: the path is empty", spec->name); \
 	}
 
-SET_PATH(set_output, output)
 SET_PATH(set_tokenizer, tokenizer)
 SET_PATH(set_staging, staging)
 SET_PATH(set_source, source)
@@ -467,6 +466,21 @@ SET_PATH(set_key, key)
 SET_PATH(set_certificate, certificate)
 SET_PATH(set_signature, signature)
 SET_PATH(set_ca, ca)
+
+/* Elsewhere the last word counts; here it would write where it was not looked for. */
+static bool
+set_output(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	const char *before = options->output;
+
+	options->output = value;
+	if (before != NULL && strcmp(before, value) != 0)
+		return error_set(err, ERROR_USAGE, "usage", "--%s: two places, \"%s\" and \"%s\"",
+			spec->name, before, value);
+	return value[0] != '\0' || error_set(err, ERROR_USAGE, "usage",
+		"--%s: the path is empty", spec->name);
+}
 
 #define SET_WORD(setter, member) \
 	static bool \

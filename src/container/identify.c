@@ -24,7 +24,8 @@ struct head {
 #define TORCH_NUMBER "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 
 enum verdict {
-	IS_ZIP, IS_LEGACY, IS_EMPTY_ZIP, IS_SPLIT_ZIP, IS_OLD_TAR, IS_PREVIEW, IS_WRAPPED, IS_OTHER,
+	IS_ZIP, IS_LEGACY, IS_EMPTY_ZIP, IS_SPLIT_ZIP, IS_OLD_TAR, IS_PREVIEW, IS_TEXT_MODE,
+	IS_WRAPPED, IS_OTHER,
 };
 
 struct magic {
@@ -47,6 +48,9 @@ static const struct magic magics[] = {
 	{ IS_LEGACY,    START("\x80\4\x95\r\0\0\0\0\0\0\0\x8a\n" TORCH_NUMBER "."), NULL, NULL },
 	{ IS_LEGACY,    START("\x80\5\x95\r\0\0\0\0\0\0\0\x8a\n" TORCH_NUMBER "."), NULL, NULL },
 	{ IS_LEGACY,    START("L119547037146038801333356L\n."), NULL, NULL },
+	/* The same with CR LF for LF: the length in LONG1 is such a byte. */
+	{ IS_TEXT_MODE, START("\x80\2\x8a\r\n" TORCH_NUMBER "."), NULL, NULL },
+	{ IS_TEXT_MODE, START("\x80\3\x8a\r\n" TORCH_NUMBER "."), NULL, NULL },
 	/* torch before 0.1.10: a tar that begins with any of its members. */
 	{ IS_OLD_TAR,   START("storages\0"), NULL, NULL },
 	{ IS_OLD_TAR,   START("tensors\0"), NULL, NULL },
@@ -109,6 +113,9 @@ refuse_by_magic(const struct magic *magic, const char *file, struct error *err)
 	case IS_PREVIEW:
 		return error_set(err, ERROR_UNSUPPORTED, "pytorch1",
 			"preview-release archive of 2018; no PyTorch release reads it");
+	case IS_TEXT_MODE:
+		error_set(err, ERROR_CORRUPT, "crlf", "file was changed by a text-mode transfer");
+		return error_hint(err, "fetch it again in binary mode");
 	case IS_WRAPPED:
 		return error_set(err, ERROR_UNSUPPORTED, "wrapped",
 			"%s; unpack it first: %s %s", magic->what, magic->command,

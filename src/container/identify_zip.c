@@ -23,6 +23,7 @@ struct signs {
 	bool script;            /* ROOT/constants.pkl, ROOT/code/... */
 	bool old_script_model, old_script_tensors;
 	bool server;            /* .mar of TorchServe */
+	bool exported;          /* .pt2 of torch.export */
 	bool numpy, shard, distributed, checkpoint;
 };
 
@@ -46,6 +47,7 @@ look_at(const char *name, struct signs *signs)
 	signs->old_script_model |= strcmp(inner, "model.json") == 0;
 	signs->old_script_tensors |= text_has_prefix(inner, "tensors/");
 	signs->server |= strcmp(name, "MAR-INF/MANIFEST.json") == 0;
+	signs->exported |= strcmp(inner, "archive_format") == 0;
 	signs->numpy |= text_has_suffix(name, ".npy");
 	signs->shard |= identify_is_shard_name(name);
 	signs->distributed |= text_has_suffix(name, ".distcp");
@@ -82,6 +84,9 @@ refuse(const struct zip_archive *archive, const struct signs *signs, struct erro
 	if (signs->server)
 		return error_set(err, ERROR_UNSUPPORTED, "torchscript",
 			"TorchServe archive: it holds code, not only weights");
+	if (signs->exported)
+		return error_set(err, ERROR_UNSUPPORTED, "torchscript",
+			"exported program (.pt2): it holds code, not only weights");
 	if (signs->distributed) {
 		error_set(err, ERROR_UNSUPPORTED, "distckpt",
 			"a distributed checkpoint (*.distcp) in a zip; a folder is expected");
@@ -110,7 +115,8 @@ identify_zip(const struct zip_archive *archive, struct error *err)
 	/* A TorchScript file has a data.pkl too; a download with a folder "code" has shards. */
 	if (signs.data_pickle && !signs.script)
 		return ZIP_IDENTITY_TORCH;
-	if (!signs.data_pickle && (signs.shard || (signs.checkpoint && !signs.distributed)))
+	if (!signs.data_pickle
+	    && (signs.shard || (signs.checkpoint && !signs.distributed && !signs.server)))
 		return ZIP_IDENTITY_DOWNLOAD;
 	refuse(archive, &signs, err);
 	error_in_file(err, zip_archive_file(archive)->name);

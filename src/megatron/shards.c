@@ -78,7 +78,7 @@ note_container(const struct shards *shards, size_t index, struct decision_log *l
 static bool
 refuse_safetensors(struct error *err)
 {
-	return error_set(err, ERROR_UNSUPPORTED, "distckpt",
+	return error_set(err, ERROR_UNSUPPORTED, "otherformat",
 		"a safetensors file; a checkpoint that torch.save wrote is expected");
 }
 

@@ -70,9 +70,10 @@ extend_path(struct walk *walk, const struct level *level, const struct value *ke
 		return error_set(err, ERROR_UNSUPPORTED, "extrakey",
 			"a key under 'model' is %s; a name is expected",
 			value_describe(key, shown, sizeof shown));
-	if (memchr(key->text.bytes, '\0', key->text.length) != NULL)
+	if (memchr(key->text.bytes, '\0', key->text.length) != NULL
+	    || !text_is_utf8(key->text.bytes, key->text.length))
 		return error_set(err, ERROR_CORRUPT, "strings",
-			"a key under 'model' has a NUL in it: %s",
+			"a key under 'model' is not UTF-8 text without NUL: %s",
 			text_escape(shown, sizeof shown, key->text.bytes, key->text.length));
 	if (level->path_length + 1 + key->text.length >= MAX_PATH)
 		return error_set(err, ERROR_LIMIT, "pathlength",

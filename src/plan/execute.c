@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WAIT_MILLISECONDS 100
+#define MOST_READERS      4             /* of the output; each has a file */
 
 struct execution {
 	const struct shards          *shards;
@@ -17,6 +18,8 @@ struct execution {
 	struct output_files          *files;            /* NULL: a comparison */
 	struct scatter               *scatter;
 	struct input_pass            *pass;
+	struct worker                *readers[MOST_READERS];
+	size_t                        reader_count;
 	uint64_t                      read_bytes, total_bytes;
 };
 
@@ -41,39 +44,57 @@ on_read(void *context, size_t bytes)
 static bool
 run_inputs(struct execution *execution, struct error *err)
 {
-	for (size_t i = 0; i < execution->shards->input_count; i++)
-		if (!input_pass_run(execution->pass, i, execution->result->input_sha256[i], err))
-			return false;
-	return scatter_finish(execution->scatter, err);
+	return input_pass_run(execution->pass, execution->result->input_sha256, err)
+		&& scatter_finish(execution->scatter, err);
 }
 
-/* The copies run while a worker reads back what is complete. */
+/* As many as there are files for them. */
+static bool
+start_readers(struct execution *execution, struct error *err)
+{
+	size_t   files = execution->plan->files->file_count;
+	unsigned threads = execution->options->threads;
+
+	while (threads > 1 && execution->reader_count < threads
+	       && execution->reader_count < files && execution->reader_count < MOST_READERS) {
+		struct worker *reader = worker_start(output_files_read_back, execution->files, err);
+
+		if (reader == NULL)
+			return false;
+		execution->readers[execution->reader_count++] = reader;
+	}
+	return true;
+}
+
+/* After a fault the readers give up for want of bytes: their reason is of no interest. */
+static bool
+join_readers(struct execution *execution, bool done, struct error *err)
+{
+	for (size_t i = 0; i < execution->reader_count; i++) {
+		struct error read_fault;
+
+		while (done && !worker_wait(execution->readers[i], WAIT_MILLISECONDS))
+			report_progress(execution);
+		if (!worker_join(execution->readers[i], &read_fault) && done) {
+			*err = read_fault;
+			done = false;
+		}
+	}
+	return done;
+}
+
+/* The copies run while others read back what is complete. */
 static bool
 run_with_read_back(struct execution *execution, struct error *err)
 {
-	struct worker *reader = NULL;
-	struct error   read_fault;
-	bool           done;
+	bool done = start_readers(execution, err) && run_inputs(execution, err);
 
-	if (execution->options->threads > 1) {
-		reader = worker_start(output_files_read_back, execution->files, err);
-		if (reader == NULL)
-			return false;
-	}
-	done = run_inputs(execution, err);
 	output_files_end(execution->files);
 	if (done && execution->options->meanwhile != NULL)
 		done = execution->options->meanwhile(execution->options->context, err);
-	if (reader == NULL)
-		return done && output_files_read_back(execution->files, err);
-	while (done && !worker_wait(reader, WAIT_MILLISECONDS))
-		report_progress(execution);
-	/* After a fault the reader gives up for want of bytes: its reason is of no interest. */
-	if (!worker_join(reader, &read_fault) && done) {
-		*err = read_fault;
-		done = false;
-	}
-	return done;
+	if (done && execution->reader_count == 0)
+		return output_files_read_back(execution->files, err);
+	return join_readers(execution, done, err);
 }
 
 static bool
@@ -124,7 +145,7 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 {
 	const struct shards            *shards = execution->shards;
 	const struct input_pass_options options = {
-		.beside = execution->options->threads > 1,
+		.threads = execution->options->threads,
 		/* A comparison vouches for no input: only a conversion names its digest. */
 		.digests = execution->files != NULL,
 		.progress = on_read,
@@ -140,7 +161,8 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 	execution->scatter = scatter_open(execution->plan, target, SCATTER_PANEL_BYTES, err);
 	if (execution->scatter == NULL)
 		return false;
-	execution->pass = input_pass_open(shards, execution->scatter, &options, err);
+	execution->pass = input_pass_open(shards, execution->plan, execution->scatter, &options,
+		err);
 	return execution->pass != NULL;
 }
 

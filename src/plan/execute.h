@@ -34,8 +34,8 @@ struct execute_result {
  * feeds its SHA-256, the CRC-32 of every record that is read, and the copies; the output is
  * read back and compared.  Stages, each in its thread where there are several:
  *
- *     read ─┬─ SHA-256 of the input
- *           └─ (inflate) ─ records ─ copies ─ pwrite ┄ read back, SHA-256 of the output
+ *     read ─┬─ SHA-256 of the inputs
+ *           └─ (inflate) ─ records ─ copies ─ pwrite ┄ read back, SHA-256 of each output
  *
  * Where a walked zip turns out to need its directory, false with slug "walk": the caller
  * opens the shards with their directories and calls again.

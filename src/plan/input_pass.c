@@ -3,19 +3,12 @@
 #include "base/signals.h"
 #include "container/crc32.h"
 #include "container/inflate.h"
+#include "plan/reading_order.h"
 #include "torch/torch_pass.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What is made once, for all inputs. */
-struct input_pass {
-	const struct shards      *shards;
-	struct scatter           *scatter;
-	struct input_pass_options options;
-	struct slab_pool         *read_pool, *inflate_pool;
-};
 
 /* One shard while its bytes go by. */
 struct shard_run {
@@ -23,7 +16,7 @@ struct shard_run {
 	size_t              index;
 	uint64_t            begin, end;         /* in its input, as it is stored */
 	struct inflater    *inflater;           /* NULL: it is not deflated */
-	struct torch_pass  *pass;
+	struct torch_pass  *pass;               /* NULL: before its first byte, after its last */
 	struct torch_file  *piece;              /* open while its bytes go by */
 	struct scatter     *scatter;
 	uint32_t            crc;
@@ -32,25 +25,41 @@ struct shard_run {
 
 /* One input file while it is read. */
 struct input_run {
-	const struct shards *shards;
-	size_t               input;
-	struct shard_run    *items;             /* by begin */
-	size_t               count;
-	size_t               current;           /* of the stage that takes raw slabs */
-	struct digest       *digest;            /* NULL: not wanted */
-	struct slab_pool    *inflate_pool;
-	struct conveyor     *to_digest, *to_members, *to_records;
+	struct shard_run *items;                /* by begin */
+	size_t            count;
+	size_t            current;              /* of the stage that takes raw slabs */
+	bool              is_open;
+	struct digest    *digest;               /* NULL: not wanted, or done */
+};
+
+#define DIGEST_LANES 4
+
+/*
+ *     read ─┬─ lanes: SHA-256, each input in one of them
+ *           └─ members ─ (inflate) ─ records ─ scatter
+ */
+struct input_pass {
+	const struct shards      *shards;
+	struct scatter           *scatter;
+	struct input_pass_options options;
+	struct reading_order     *order;
+	struct input_run         *runs;         /* by input */
+	struct shard_run         *items;        /* by input, by begin */
+	char                    (*sha256)[DIGEST_HEX_SIZE];
+	struct slab_pool         *read_pool, *inflate_pool;
+	struct conveyor          *lanes[DIGEST_LANES], *to_members, *to_records;
+	unsigned                  lane_count;
 };
 
 static bool
-error_in_shard(const struct input_run *run, const struct shard_run *item, struct error *err)
+error_in_shard(const struct input_pass *pass, const struct shard_run *item, struct error *err)
 {
 	if (err->kind == ERROR_CORRUPT && err->hint[0] == '\0')
 		error_hint(err, "the file is damaged: get it again, and compare its checksum");
 	if (item->shard->member != NULL || item->shard->piece != NULL)
 		error_in_member(err, item->shard->member != NULL ? item->shard->member
 			: item->shard->piece);
-	return error_in_file(err, run->shards->inputs[run->input]->name);
+	return error_in_file(err, pass->shards->inputs[item->shard->input]->name);
 }
 
 /* ---- records: what a shard's bytes mean ------------------------------------------- */
@@ -85,23 +94,25 @@ end_shard(struct shard_run *item, struct error *err)
 }
 
 static void
-close_piece(struct shard_run *item)
+close_item(struct shard_run *item)
 {
 	torch_pass_close(item->pass);
 	shards_close_piece(item->piece);
+	inflater_close(item->inflater);
 	item->pass = NULL;
 	item->piece = NULL;
+	item->inflater = NULL;
 }
 
 /* A conveyor_consumer: inflated bytes of the shard that the slab names. */
 static bool
 take_inflated(void *context, struct slab *slab, struct error *err)
 {
-	struct input_run *run = context;
-	struct shard_run *item = &run->items[slab->tag];
+	struct input_pass *pass = context;
+	struct shard_run  *item = &pass->items[slab->tag];
 
 	if (!take_bytes(item, slab->bytes, slab->length, err))
-		return error_in_shard(run, item, err);
+		return error_in_shard(pass, item, err);
 	return true;
 }
 
@@ -112,42 +123,42 @@ take_inflated(void *context, struct slab *slab, struct error *err)
  * hostile when what was declared is intact.
  */
 static bool
-judge_overflow(struct input_run *run, struct shard_run *item, struct error *err)
+judge_overflow(struct input_pass *pass, struct shard_run *item, struct error *err)
 {
 	struct error records = { 0 };
 
-	if (strcmp(err->slug, "defllong") == 0 && conveyor_finish(run->to_records, &records)
+	if (strcmp(err->slug, "defllong") == 0 && conveyor_finish(pass->to_records, &records)
 	    && item->crc != item->shard->member_crc)
 		error_set(err, ERROR_CORRUPT, "bitflip", "damaged: the first %" PRIu64 " bytes have "
 			"CRC-32 %08x, not %08x, and more follow", item->bytes, item->crc,
 			item->shard->member_crc);
-	return error_in_shard(run, item, err);
+	return error_in_shard(pass, item, err);
 }
 
 static bool
-inflate_piece(struct input_run *run, struct shard_run *item, const unsigned char *bytes,
+inflate_piece(struct input_pass *pass, struct shard_run *item, const unsigned char *bytes,
 	size_t count, struct error *err)
 {
 	size_t made;
 
 	do {
-		struct slab *slab = slab_take(run->inflate_pool);
+		struct slab *slab = slab_take(pass->inflate_pool);
 		struct error fault = { 0 };
 		bool         intact = inflater_step(item->inflater, &bytes, &count, slab->bytes,
 			SLAB_BYTES, &made, &fault);
 
 		slab->length = made;
-		slab->tag = (size_t)(item - run->items);
-		if (!conveyor_push(run->to_records, slab, err))
+		slab->tag = (size_t)(item - pass->items);
+		if (!conveyor_push(pass->to_records, slab, err))
 			return false;
 		if (!intact) {
 			*err = fault;
-			return judge_overflow(run, item, err);
+			return judge_overflow(pass, item, err);
 		}
 		if (inflater_ended(item->inflater) && count > 0) {
 			error_set(err, ERROR_CORRUPT, "deflbad",
 				"%zu bytes after the end of the compressed data", count);
-			return error_in_shard(run, item, err);
+			return error_in_shard(pass, item, err);
 		}
 	} while (count > 0 || made == SLAB_BYTES);
 	return true;
@@ -156,22 +167,20 @@ inflate_piece(struct input_run *run, struct shard_run *item, const unsigned char
 /* Bytes of a shard that is not deflated.  A piece of a distributed checkpoint is only open
  * from its first byte to its last. */
 static bool
-take_stored(struct input_run *run, struct shard_run *item, const unsigned char *bytes,
+take_stored(struct input_pass *pass, struct shard_run *item, const unsigned char *bytes,
 	size_t count, struct error *err)
 {
-	bool is_piece = item->shard->torch == NULL;
-
-	if (is_piece && item->piece == NULL
-	    && ((item->piece = shards_open_piece(run->shards, item->index, err)) == NULL
+	if (item->pass == NULL
+	    && ((item->piece = shards_open_piece(pass->shards, item->index, err)) == NULL
 	    || (item->pass = torch_pass_open(item->piece, take_storage, item, err)) == NULL))
 		return false;
 	if (!take_bytes(item, bytes, count, err))
 		return false;
-	if (!is_piece || item->bytes < item->end - item->begin)
+	if (item->bytes < item->end - item->begin)
 		return true;
 	if (!end_shard(item, err))
 		return false;
-	close_piece(item);
+	close_item(item);
 	return true;
 }
 
@@ -179,8 +188,9 @@ take_stored(struct input_run *run, struct shard_run *item, const unsigned char *
 static bool
 take_raw(void *context, struct slab *slab, struct error *err)
 {
-	struct input_run *run = context;
-	uint64_t          end = slab->offset + slab->length;
+	struct input_pass *pass = context;
+	struct input_run  *run = &pass->runs[slab->tag];
+	uint64_t           end = slab->offset + slab->length;
 
 	while (run->current < run->count && run->items[run->current].begin < end) {
 		struct shard_run    *item = &run->items[run->current];
@@ -189,11 +199,11 @@ take_raw(void *context, struct slab *slab, struct error *err)
 		const unsigned char *bytes = slab->bytes + (from - slab->offset);
 
 		if (item->inflater != NULL) {
-			if (!inflate_piece(run, item, bytes, to - from, err)
+			if (!inflate_piece(pass, item, bytes, to - from, err)
 			    || (to == item->end && !inflater_finish(item->inflater, err)))
-				return error_in_shard(run, item, err);
-		} else if (!take_stored(run, item, bytes, to - from, err)) {
-			return error_in_shard(run, item, err);
+				return error_in_shard(pass, item, err);
+		} else if (!take_stored(pass, item, bytes, to - from, err)) {
+			return error_in_shard(pass, item, err);
 		}
 		if (item->end > end)
 			break;
@@ -206,184 +216,205 @@ take_raw(void *context, struct slab *slab, struct error *err)
 static bool
 take_for_digest(void *context, struct slab *slab, struct error *err)
 {
-	struct input_run *run = context;
+	struct input_pass *pass = context;
+	struct input_run  *run = &pass->runs[slab->tag];
 
 	(void)err;
 	digest_add(run->digest, slab->bytes, slab->length);
+	if (slab->offset + slab->length < pass->shards->inputs[slab->tag]->size)
+		return true;
+	digest_hex(run->digest, pass->sha256[slab->tag]);
+	digest_close(run->digest);
+	run->digest = NULL;
 	return true;
 }
 
 /* ---- one input -------------------------------------------------------------------- */
+
+/* Its first byte is about to be read. */
+static bool
+open_input(struct input_pass *pass, size_t input, struct error *err)
+{
+	struct input_run *run = &pass->runs[input];
+
+	run->is_open = true;
+	if (pass->options.digests && (run->digest = digest_open(DIGEST_SHA256)) == NULL)
+		return error_no_memory(err, 0);
+	for (size_t i = 0; i < run->count; i++) {
+		struct shard_run   *item = &run->items[i];
+		struct byte_stream *stream = item->shard->stream;
+
+		if (stream != NULL && byte_stream_is_deflated(stream)) {
+			item->inflater = inflater_open(byte_stream_length(stream), err);
+			if (item->inflater == NULL)
+				return false;
+		}
+		if (item->shard->torch == NULL)
+			continue;
+		item->pass = torch_pass_open(item->shard->torch, take_storage, item, err);
+		if (item->pass == NULL)
+			return error_in_shard(pass, item, err);
+	}
+	return true;
+}
+
+static bool
+read_step(struct input_pass *pass, const struct reading_step *step, struct error *err)
+{
+	const struct input_file *file = pass->shards->inputs[step->input];
+	struct conveyor         *lane = pass->lanes[step->input % pass->lane_count];
+	struct slab             *slab;
+
+	if (!signals_go_on(err))
+		return false;
+	if (!pass->runs[step->input].is_open && !open_input(pass, step->input, err))
+		return false;
+	slab = slab_take(pass->read_pool);
+	slab->offset = step->offset;
+	slab->length = step->length;
+	slab->tag = step->input;
+	if (!input_file_read(file, step->offset, slab->bytes, step->length, err)) {
+		slab_release(slab);
+		return error_in_file(err, file->name);
+	}
+	if (pass->options.digests) {
+		slab_share(slab);
+		if (!conveyor_push(lane, slab, err)) {
+			slab_release(slab);
+			return false;
+		}
+	}
+	if (!conveyor_push(pass->to_members, slab, err))
+		return false;
+	pass->options.progress(pass->options.context, step->length);
+	return true;
+}
+
+/* All conveyors are emptied, in the order of the flow, whatever failed. */
+static bool
+finish_conveyors(struct input_pass *pass, struct error *err)
+{
+	struct error later;
+	bool         members = conveyor_finish(pass->to_members, err);
+	bool         records = conveyor_finish(pass->to_records, members ? err : &later);
+	bool         done = members && records;
+
+	/* A fault in the records stops the members' stage too: the cause is the former. */
+	if (!members && !records)
+		*err = later;
+	for (unsigned i = 0; i < pass->lane_count; i++)
+		done = conveyor_finish(pass->lanes[i], done ? err : &later) && done;
+	return done;
+}
+
+/* All of an input went by: what is not closed yet ends here. */
+static bool
+end_input(struct input_pass *pass, size_t input, struct error *err)
+{
+	const struct input_file *file = pass->shards->inputs[input];
+	struct input_run        *run = &pass->runs[input];
+
+	for (size_t i = 0; i < run->count; i++) {
+		struct shard_run *item = &run->items[i];
+
+		if (item->pass != NULL && !end_shard(item, err))
+			return error_in_shard(pass, item, err);
+	}
+	if (!input_file_unchanged(file, err))
+		return error_in_file(err, file->name);
+	return file->size > 0 || !pass->options.digests
+		|| digest_sha256("", 0, pass->sha256[input]) || error_no_memory(err, 0);
+}
+
+bool
+input_pass_run(struct input_pass *pass, char (*sha256)[DIGEST_HEX_SIZE], struct error *err)
+{
+	struct reading_step step;
+	struct error        cause;
+	bool                done = true;
+
+	pass->sha256 = sha256;
+	while (done && reading_order_next(pass->order, SLAB_BYTES, &step))
+		done = read_step(pass, &step, err);
+	if (!finish_conveyors(pass, &cause)) {
+		if (done || err->kind != ERROR_SIGNAL)
+			*err = cause;
+		done = false;
+	}
+	for (size_t i = 0; i < pass->shards->input_count && done; i++)
+		done = end_input(pass, i, err);
+	return done;
+}
+
+/* ---- all of them ------------------------------------------------------------------ */
 
 static int
 compare_begin(const void *a, const void *b)
 {
 	const struct shard_run *x = a, *y = b;
 
+	if (x->shard->input != y->shard->input)
+		return x->shard->input < y->shard->input ? -1 : 1;
 	return x->begin < y->begin ? -1 : x->begin > y->begin;
 }
 
+/* Which shards lie where. */
 static bool
-open_shard_run(struct input_pass *pass, size_t index, struct shard_run *item,
-	struct error *err)
-{
-	const struct shard *shard = &pass->shards->items[index];
-	struct byte_stream *stream = shard->stream;
-
-	*item = (struct shard_run){ .shard = shard, .index = index,
-		.scatter = pass->scatter };
-	item->begin = stream != NULL ? byte_stream_file_offset(stream) : shard->offset;
-	item->end = item->begin + (stream != NULL ? byte_stream_stored_length(stream)
-		: shard->length);
-	if (stream != NULL && byte_stream_is_deflated(stream)) {
-		item->inflater = inflater_open(byte_stream_length(stream), err);
-		if (item->inflater == NULL)
-			return false;
-	}
-	return true;
-}
-
-/* The passes point at the items they feed, so they are opened when these lie still. */
-static bool
-open_passes(struct input_run *run, struct error *err)
-{
-	qsort(run->items, run->count, sizeof *run->items, compare_begin);
-	for (size_t i = 0; i < run->count; i++) {
-		struct shard_run *item = &run->items[i];
-
-		if (item->shard->torch == NULL)
-			continue;
-		item->pass = torch_pass_open(item->shard->torch, take_storage, item, err);
-		if (item->pass == NULL)
-			return error_in_shard(run, item, err);
-	}
-	return true;
-}
-
-static bool
-open_input_run(struct input_pass *pass, size_t input, struct input_run *run,
-	struct error *err)
+deal_shards(struct input_pass *pass, struct error *err)
 {
 	const struct shards *shards = pass->shards;
-	const bool           beside = pass->options.beside, digests = pass->options.digests;
-	bool                 deflated = false;
 
-	*run = (struct input_run){ .shards = shards, .input = input,
-		.inflate_pool = pass->inflate_pool };
-	run->items = calloc(shards->count, sizeof *run->items);
-	if (digests)
-		run->digest = digest_open(DIGEST_SHA256);
-	if (run->items == NULL || (digests && run->digest == NULL))
-		return error_no_memory(err, shards->count * sizeof *run->items);
+	pass->runs = calloc(shards->input_count + 1, sizeof *pass->runs);
+	pass->items = calloc(shards->count + 1, sizeof *pass->items);
+	if (pass->runs == NULL || pass->items == NULL)
+		return error_no_memory(err, shards->count * sizeof *pass->items);
 	for (size_t i = 0; i < shards->count; i++) {
-		if (shards->items[i].input != input)
+		const struct shard *shard = &shards->items[i];
+		struct shard_run   *item = &pass->items[i];
+
+		*item = (struct shard_run){ .shard = shard, .index = i, .scatter = pass->scatter,
+			.begin = shard->offset, .end = shard->offset + shard->length };
+		if (shard->stream == NULL)
 			continue;
-		if (!open_shard_run(pass, i, &run->items[run->count++], err))
-			return false;
-		deflated = deflated || run->items[run->count - 1].inflater != NULL;
+		item->begin = byte_stream_file_offset(shard->stream);
+		item->end = item->begin + byte_stream_stored_length(shard->stream);
 	}
-	return open_passes(run, err)
-		&& (run->to_digest = conveyor_open(beside && digests,
-			take_for_digest, run, err)) != NULL
-		&& (run->to_members = conveyor_open(beside, take_raw, run, err)) != NULL
-		&& (run->to_records = conveyor_open(beside && deflated, take_inflated, run, err))
+	if (shards->count > 0)
+		qsort(pass->items, shards->count, sizeof *pass->items, compare_begin);
+	for (size_t i = shards->count; i-- > 0;) {
+		struct input_run *run = &pass->runs[pass->items[i].shard->input];
+
+		run->items = &pass->items[i];
+		run->count++;
+	}
+	return true;
+}
+
+static bool
+open_conveyors(struct input_pass *pass, struct error *err)
+{
+	const struct shards *shards = pass->shards;
+	bool                 beside = pass->options.threads > 1, deflated = false;
+
+	for (size_t i = 0; i < shards->count; i++)
+		deflated = deflated || (shards->items[i].stream != NULL
+			&& byte_stream_is_deflated(shards->items[i].stream));
+	/* One lane for two cores: there is more to do than digests. */
+	for (unsigned i = 0; i < DIGEST_LANES && i < shards->input_count
+		&& (i == 0 || i < pass->options.threads / 2); i++) {
+		pass->lanes[i] = conveyor_open(beside && pass->options.digests, take_for_digest,
+			pass, err);
+		if (pass->lanes[i] == NULL)
+			return false;
+		pass->lane_count++;
+	}
+	return (pass->to_members = conveyor_open(beside, take_raw, pass, err)) != NULL
+		&& (pass->to_records = conveyor_open(beside && deflated, take_inflated, pass, err))
 			!= NULL;
 }
 
-static void
-close_input_run(struct input_run *run)
-{
-	conveyor_close(run->to_digest);
-	conveyor_close(run->to_members);
-	conveyor_close(run->to_records);
-	for (size_t i = 0; i < run->count; i++) {
-		close_piece(&run->items[i]);
-		inflater_close(run->items[i].inflater);
-	}
-	free(run->items);
-	digest_close(run->digest);
-}
-
-static bool
-read_slabs(struct input_pass *pass, struct input_run *run, struct error *err)
-{
-	const struct input_file *file = run->shards->inputs[run->input];
-
-	for (uint64_t offset = 0; offset < file->size; offset += SLAB_BYTES) {
-		struct slab *slab;
-		uint64_t     left = file->size - offset;
-		size_t       length = left < SLAB_BYTES ? (size_t)left : SLAB_BYTES;
-
-		if (!signals_go_on(err))
-			return false;
-		slab = slab_take(pass->read_pool);
-		slab->offset = offset;
-		slab->length = length;
-		if (!input_file_read(file, offset, slab->bytes, length, err)) {
-			slab_release(slab);
-			return error_in_file(err, file->name);
-		}
-		if (run->digest != NULL) {
-			slab_share(slab);
-			if (!conveyor_push(run->to_digest, slab, err)) {
-				slab_release(slab);
-				return false;
-			}
-		}
-		if (!conveyor_push(run->to_members, slab, err))
-			return false;
-		pass->options.progress(pass->options.context, length);
-	}
-	return true;
-}
-
-/* All conveyors are emptied, in the order of the flow, whatever failed. */
-static bool
-finish_conveyors(struct input_run *run, struct error *err)
-{
-	struct error later;
-	bool         members = conveyor_finish(run->to_members, err);
-	bool         records = conveyor_finish(run->to_records, members ? err : &later);
-
-	/* A fault in the records stops the members' stage too: the cause is the former. */
-	if (!members && !records)
-		*err = later;
-	return conveyor_finish(run->to_digest, members && records ? err : &later)
-		&& members && records;
-}
-
-bool
-input_pass_run(struct input_pass *pass, size_t input, char sha256[DIGEST_HEX_SIZE],
-	struct error *err)
-{
-	const struct input_file *file = pass->shards->inputs[input];
-	struct input_run         run;
-	struct error             cause;
-	bool                     done;
-
-	done = open_input_run(pass, input, &run, err);
-	if (done) {
-		done = read_slabs(pass, &run, err);
-		if (!finish_conveyors(&run, &cause)) {
-			if (done || err->kind != ERROR_SIGNAL)
-				*err = cause;
-			done = false;
-		}
-	}
-	for (size_t i = 0; i < run.count && done; i++)
-		done = run.items[i].shard->torch == NULL || end_shard(&run.items[i], err)
-			|| error_in_shard(&run, &run.items[i], err);
-	done = done && (input_file_unchanged(file, err) || error_in_file(err, file->name));
-	if (done && run.digest != NULL)
-		digest_hex(run.digest, sha256);
-	close_input_run(&run);
-	return done;
-}
-
-/* ---- all of them ------------------------------------------------------------------ */
-
 struct input_pass *
-input_pass_open(const struct shards *shards, struct scatter *scatter,
+input_pass_open(const struct shards *shards, const struct plan *plan, struct scatter *scatter,
 	const struct input_pass_options *options, struct error *err)
 {
 	struct input_pass *pass = calloc(1, sizeof *pass);
@@ -395,8 +426,11 @@ input_pass_open(const struct shards *shards, struct scatter *scatter,
 	pass->shards = shards;
 	pass->scatter = scatter;
 	pass->options = *options;
-	if ((pass->read_pool = slab_pool_open(INPUT_PASS_READ_SLABS, err)) != NULL
-	    && (pass->inflate_pool = slab_pool_open(INPUT_PASS_INFLATE_SLABS, err)) != NULL)
+	if ((pass->order = reading_order_open(shards, plan, err)) != NULL
+	    && deal_shards(pass, err)
+	    && (pass->read_pool = slab_pool_open(INPUT_PASS_READ_SLABS, err)) != NULL
+	    && (pass->inflate_pool = slab_pool_open(INPUT_PASS_INFLATE_SLABS, err)) != NULL
+	    && open_conveyors(pass, err))
 		return pass;
 	input_pass_close(pass);
 	return NULL;
@@ -407,7 +441,18 @@ input_pass_close(struct input_pass *pass)
 {
 	if (pass == NULL)
 		return;
+	for (unsigned i = 0; i < DIGEST_LANES; i++)
+		conveyor_close(pass->lanes[i]);
+	conveyor_close(pass->to_members);
+	conveyor_close(pass->to_records);
+	for (size_t i = 0; pass->items != NULL && i < pass->shards->count; i++)
+		close_item(&pass->items[i]);
+	for (size_t i = 0; pass->runs != NULL && i < pass->shards->input_count; i++)
+		digest_close(pass->runs[i].digest);
 	slab_pool_close(pass->inflate_pool);
 	slab_pool_close(pass->read_pool);
+	reading_order_close(pass->order);
+	free(pass->items);
+	free(pass->runs);
 	free(pass);
 }

@@ -8,16 +8,16 @@
 
 /*
  * One pass over each input file, from front to back: its SHA-256, the CRC-32 of its members, and
- * the bytes of its storages, which go to the scatter.  A damaged member is told apart from a
- * hostile one.
+ * the bytes of its storages, which go to the scatter.  The files take turns, as reading_order
+ * has it.  A damaged member is told apart from a hostile one.
  */
 struct input_pass;
 
 struct input_pass_options {
-	bool   beside;          /* stages in threads of their own */
-	bool   digests;         /* the SHA-256 of each input is wanted */
-	void (*progress)(void *context, size_t bytes);  /* so many more were read; not NULL */
-	void  *context;
+	unsigned threads;       /* 1: everything in turn; more: stages in threads of their own */
+	bool     digests;       /* the SHA-256 of each input is wanted */
+	void   (*progress)(void *context, size_t bytes);        /* so many more were read; not NULL */
+	void    *context;
 };
 
 #define INPUT_PASS_READ_SLABS    8
@@ -26,12 +26,12 @@ struct input_pass_options {
 #define INPUT_PASS_BYTES \
 	((INPUT_PASS_READ_SLABS + INPUT_PASS_INFLATE_SLABS) * (uint64_t)SLAB_BYTES)
 
-/* Shards and scatter must outlive it.  NULL: *err. */
-struct input_pass *input_pass_open(const struct shards *shards, struct scatter *scatter,
-	const struct input_pass_options *options, struct error *err);
-/* Reads that input; `sha256` is left alone where no digest is wanted.  Errors name the file and
- * the member. */
-bool input_pass_run(struct input_pass *pass, size_t input, char sha256[DIGEST_HEX_SIZE],
+/* The plan is the scatter's.  All of them must outlive it.  NULL: *err. */
+struct input_pass *input_pass_open(const struct shards *shards, const struct plan *plan,
+	struct scatter *scatter, const struct input_pass_options *options, struct error *err);
+/* Reads all inputs, once; `sha256`, by input, is left alone where no digest is wanted.  Errors
+ * name the file and the member. */
+bool input_pass_run(struct input_pass *pass, char (*sha256)[DIGEST_HEX_SIZE],
 	struct error *err);
 void input_pass_close(struct input_pass *pass);         /* NULL is fine */
 

@@ -30,16 +30,22 @@ struct output_part {
 	char     sha256[DIGEST_HEX_SIZE];
 };
 
+/* One that reads files back. */
+struct reader {
+	struct output_files *files;
+	unsigned char       *block;
+	struct digest       *digest, *tensor_digest;    /* of the file, the tensor at hand */
+};
+
 struct output_files {
 	const struct plan  *plan;
 	struct output_files_options options;
 	struct output_part *parts;      /* by file */
 	struct written     *written;    /* by tensor */
-	unsigned char      *block;      /* of the reader */
-	struct digest      *digest, *tensor_digest;     /* of the file, the tensor at hand */
+	size_t              next;       /* file that no reader has taken */
 	uint64_t            read_back;
 	bool                ended;
-	pthread_mutex_t     lock;       /* of written[].bytes, read_back and ended */
+	pthread_mutex_t     lock;       /* of written[].bytes, next, read_back and ended */
 	pthread_cond_t      changed;    /* a tensor is complete, or `ended` */
 };
 
@@ -147,9 +153,8 @@ open_tables(struct output_files *files, const int *fds, struct error *err)
 
 	files->parts = calloc(plan->files->file_count + 1, sizeof *files->parts);
 	files->written = calloc(plan->tensor_count + 1, sizeof *files->written);
-	files->block = malloc(BLOCK_BYTES);
-	if (files->parts == NULL || files->written == NULL || files->block == NULL)
-		return error_no_memory(err, BLOCK_BYTES);
+	if (files->parts == NULL || files->written == NULL)
+		return error_no_memory(err, plan->tensor_count * sizeof *files->written);
 	for (size_t i = 0; i < plan->files->file_count; i++)
 		files->parts[i] = (struct output_part){ .fd = fds[i],
 			.left = plan->files->files[i].count };
@@ -201,7 +206,7 @@ write_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *
 	pthread_mutex_lock(&files->lock);
 	written->bytes += count;
 	if (complete)
-		pthread_cond_signal(&files->changed);
+		pthread_cond_broadcast(&files->changed);
 	pthread_mutex_unlock(&files->lock);
 	return true;
 }
@@ -239,7 +244,7 @@ output_files_end(struct output_files *files)
 {
 	pthread_mutex_lock(&files->lock);
 	files->ended = true;
-	pthread_cond_signal(&files->changed);
+	pthread_cond_broadcast(&files->changed);
 	pthread_mutex_unlock(&files->lock);
 }
 
@@ -274,20 +279,21 @@ start_writeback(int fd, uint64_t before, uint64_t now)
 /* Adds [offset, offset + bytes) of a file to its digest, and to the tensor's where there is
  * one; compares its CRC-32. */
 static bool
-digest_range(struct output_files *files, int fd, uint64_t offset, uint64_t bytes,
+digest_range(struct reader *reader, int fd, uint64_t offset, uint64_t bytes,
 	uint32_t expected, struct error *err)
 {
-	uint32_t crc = 0;
+	struct output_files *files = reader->files;
+	uint32_t             crc = 0;
 
 	while (bytes > 0) {
 		size_t step = bytes < BLOCK_BYTES ? (size_t)bytes : BLOCK_BYTES;
 
-		if (!signals_go_on(err) || !read_at(fd, offset, files->block, step, err))
+		if (!signals_go_on(err) || !read_at(fd, offset, reader->block, step, err))
 			return false;
-		digest_add(files->digest, files->block, step);
-		if (files->tensor_digest != NULL)
-			digest_add(files->tensor_digest, files->block, step);
-		crc = crc32_of(crc, files->block, step);
+		digest_add(reader->digest, reader->block, step);
+		if (reader->tensor_digest != NULL)
+			digest_add(reader->tensor_digest, reader->block, step);
+		crc = crc32_of(crc, reader->block, step);
 		start_writeback(fd, offset, offset + step);
 		offset += step;
 		bytes -= step;
@@ -301,61 +307,76 @@ digest_range(struct output_files *files, int fd, uint64_t offset, uint64_t bytes
 }
 
 static bool
-digest_tensor(struct output_files *files, size_t tensor, struct error *err)
+digest_tensor(struct reader *reader, size_t tensor, struct error *err)
 {
+	struct output_files      *files = reader->files;
 	const struct plan_tensor *target = &files->plan->tensors[tensor];
 	int                       fd = files->parts[target->file].fd;
 	struct text               front = { 0 };
 	bool                      done;
 
 	done = wait_for_tensor(files, tensor, err) && make_front(files, tensor, &front, err)
-		&& digest_range(files, fd, target->offset - front.length, front.length,
+		&& digest_range(reader, fd, target->offset - front.length, front.length,
 			crc32_of(0, front.bytes, front.length), err);
 	if (done && files->options.digests_tensors) {
-		files->tensor_digest = digest_open(DIGEST_SHA256);
-		done = files->tensor_digest != NULL || error_no_memory(err, 0);
+		reader->tensor_digest = digest_open(DIGEST_SHA256);
+		done = reader->tensor_digest != NULL || error_no_memory(err, 0);
 	}
-	done = done && digest_range(files, fd, target->offset, target->bytes,
+	done = done && digest_range(reader, fd, target->offset, target->bytes,
 		files->written[tensor].crc, err);
-	if (done && files->tensor_digest != NULL)
-		digest_hex(files->tensor_digest, files->written[tensor].sha256);
-	digest_close(files->tensor_digest);
-	files->tensor_digest = NULL;
+	if (done && reader->tensor_digest != NULL)
+		digest_hex(reader->tensor_digest, files->written[tensor].sha256);
+	digest_close(reader->tensor_digest);
+	reader->tensor_digest = NULL;
 	text_free(&front);
 	return done || error_in_tensor(err, target->name);
 }
 
 static bool
-digest_file(struct output_files *files, size_t file, struct error *err)
+digest_file(struct reader *reader, size_t file, struct error *err)
 {
+	struct output_files      *files = reader->files;
 	const struct stored_file *facts = &files->plan->files->files[file];
 	struct text               tail = { 0 };
 	bool                      done = true;
 
-	if ((files->digest = digest_open(DIGEST_SHA256)) == NULL)
+	if ((reader->digest = digest_open(DIGEST_SHA256)) == NULL)
 		return error_no_memory(err, 0);
 	for (size_t i = 0; i < facts->count && done; i++)
-		done = digest_tensor(files, facts->first + i, err);
+		done = digest_tensor(reader, facts->first + i, err);
 	done = done && make_tail(files, file, &tail, err)
-		&& digest_range(files, files->parts[file].fd, facts->bytes - tail.length, tail.length,
+		&& digest_range(reader, files->parts[file].fd, facts->bytes - tail.length, tail.length,
 			crc32_of(0, tail.bytes, tail.length), err);
 	if (done)
-		digest_hex(files->digest, files->parts[file].sha256);
-	digest_close(files->digest);
-	files->digest = NULL;
+		digest_hex(reader->digest, files->parts[file].sha256);
+	digest_close(reader->digest);
+	reader->digest = NULL;
 	text_free(&tail);
 	return done || error_in_file(err, facts->name);
+}
+
+/* The next file for a reader; false: others have all of them. */
+static bool
+take_file(struct output_files *files, size_t *file)
+{
+	pthread_mutex_lock(&files->lock);
+	*file = files->next;
+	files->next += files->next < files->plan->files->file_count;
+	pthread_mutex_unlock(&files->lock);
+	return *file < files->plan->files->file_count;
 }
 
 bool
 output_files_read_back(void *context, struct error *err)
 {
-	struct output_files *files = context;
+	struct reader reader = { .files = context, .block = malloc(BLOCK_BYTES) };
+	bool          done = reader.block != NULL || error_no_memory(err, BLOCK_BYTES);
+	size_t        file;
 
-	for (size_t i = 0; i < files->plan->files->file_count; i++)
-		if (!digest_file(files, i, err))
-			return false;
-	return true;
+	while (done && take_file(reader.files, &file))
+		done = digest_file(&reader, file, err);
+	free(reader.block);
+	return done;
 }
 
 uint64_t
@@ -394,8 +415,6 @@ output_files_close(struct output_files *files)
 		return;
 	pthread_mutex_destroy(&files->lock);
 	pthread_cond_destroy(&files->changed);
-	digest_close(files->digest);
-	free(files->block);
 	free(files->written);
 	free(files->parts);
 	free(files);

@@ -13,7 +13,7 @@
  * order, as early as their front is complete: it makes the SHA-256 from bytes that come from
  * the kernel and compares each tensor's CRC-32 with that of the bytes that went in.
  *
- * One thread writes, one reads back.
+ * One thread writes; any number read back, each a file at a time.
  */
 struct output_files;
 
@@ -28,8 +28,9 @@ struct output_files *output_files_open(const int *fds, const struct plan *plan,
 struct scatter_target output_files_target(struct output_files *files);
 /* Nothing more will be written: a reader that waits for more gives up. */
 void output_files_end(struct output_files *files);
-/* Reads all files back, waiting for the writer where it must.  A worker_task: the context is
- * the files.  ERROR_NO_OUTPUT "readback": it is not what was written. */
+/* Reads back, one after the other, the files that no other reader has taken, waiting for the
+ * writer where it must.  A worker_task: the context is the files.  ERROR_NO_OUTPUT "readback":
+ * it is not what was written. */
 bool output_files_read_back(void *files, struct error *err);
 /* Bytes read back so far; any thread may ask. */
 uint64_t output_files_progress(struct output_files *files);

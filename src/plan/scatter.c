@@ -1,22 +1,12 @@
 #include "plan/scatter.h"
 
 #include "plan/element.h"
+#include "plan/panels.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PANEL_COUNT   2
 #define COMPARE_BYTES ((size_t)64 << 10)
-
-/* Linear indexes [first, last) of a copy, which form one box, and their image. */
-struct panel {
-	const struct plan_copy *copy;   /* NULL: free */
-	uint64_t                first, last, done;
-	struct strided_copy     box;            /* in the target */
-	struct strided_copy     to_image;       /* the whole copy, its target being the image */
-	uint64_t                image_stride[COPY_MAX_DIMS], run;
-	unsigned char          *image;          /* kept for the next panel */
-};
 
 /* How much of a slice came, in elements of its own order. */
 struct piece {
@@ -34,7 +24,7 @@ struct gathered {
 struct scatter {
 	const struct plan  *plan;
 	struct scatter_target target;
-	size_t              panel_bytes;
+	struct panels      *panels;
 	struct drift       *drifts;             /* by tensor */
 	struct cast_overflow *overflows;        /* by tensor */
 	struct gathered    *gathered;           /* by tensor */
@@ -42,7 +32,6 @@ struct scatter {
 	uint64_t           *compared;           /* by copy: elements of a replica that came */
 	struct piece       *pieces;
 	uint64_t            elements_done, elements_planned;
-	struct panel        panels[PANEL_COUNT];
 	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with */
 	unsigned char      *cast;               /* SCATTER_CAST_BYTES, NULL: nothing is cast */
 	size_t              shard, storage, first_copy, copy_count;     /* the last looked up */
@@ -119,8 +108,8 @@ compare_run(struct scatter *scatter, size_t tensor, uint64_t offset, const unsig
 }
 
 /*
- * A replica is compared with its slice.  Where that comes later, in a zip that has its shards
- * or storages in another order, the replica takes its place until it comes.
+ * A replica is compared with as much of its slice as has come, and with what another replica
+ * put in its place; the rest of it takes the slice's place until that comes.
  */
 static bool
 put_replica(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset,
@@ -128,15 +117,21 @@ put_replica(struct scatter *scatter, const struct plan_copy *copy, uint64_t offs
 {
 	struct piece *piece = &scatter->pieces[copy->piece];
 	uint64_t     *came = &scatter->compared[copy - scatter->plan->copies];
+	uint64_t      there = piece->written > piece->early ? piece->written : piece->early;
+	uint64_t      known = scatter->target.place == NULL ? count
+		: there <= *came ? 0 : there - *came < count ? there - *came : count;
 	size_t        size = dtype_size(put_dtype(scatter, copy->tensor));
 
 	*came += count;
-	if (*came <= piece->written || *came <= piece->early || scatter->target.place == NULL)
-		return compare_run(scatter, copy->tensor, offset, bytes, count * size, copy->shard,
-			err);
+	if (known > 0 && !compare_run(scatter, copy->tensor, offset, bytes, known * size,
+		copy->shard, err))
+		return false;
+	if (known == count)
+		return true;
 	piece->early = *came;
 	piece->early_shard = copy->shard;
-	return target_place(scatter, copy->tensor, offset, bytes, count * size, err);
+	return target_place(scatter, copy->tensor, offset + known * size, bytes + known * size,
+		(count - known) * size, err);
 }
 
 static bool
@@ -144,13 +139,13 @@ put_slice(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset
 	const unsigned char *bytes, uint64_t count, struct error *err)
 {
 	struct piece *piece = &scatter->pieces[copy->piece];
+	uint64_t      early = piece->early <= piece->written ? 0 : piece->early - piece->written;
 	size_t        size = dtype_size(put_dtype(scatter, copy->tensor));
 
-	piece->written += count;
-	if (piece->early >= piece->written
-	    && !compare_run(scatter, copy->tensor, offset, bytes, count * size,
-		piece->early_shard, err))
+	if (early > 0 && !compare_run(scatter, copy->tensor, offset, bytes,
+		(early < count ? early : count) * size, piece->early_shard, err))
 		return false;
+	piece->written += count;
 	return target_write(scatter, copy->tensor, offset, bytes, count * size, err);
 }
 
@@ -227,11 +222,12 @@ finish_gathered(struct scatter *scatter, size_t tensor, struct error *err)
 	return done;
 }
 
-/* `count` elements that lie side by side in the target, from its element `target` on. */
+/* Fits panels_put. */
 static bool
-put_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t target,
-	const unsigned char *bytes, uint64_t count, struct error *err)
+put_run(void *context, const struct plan_copy *copy, uint64_t target, const unsigned char *bytes,
+	uint64_t count, struct error *err)
 {
+	struct scatter *scatter = context;
 	enum dtype dtype = copy_dtype(scatter, copy);
 	size_t     size = dtype_size(dtype);
 	double    *sums = scatter->gathered[copy->tensor].sums;
@@ -248,155 +244,7 @@ put_run(struct scatter *scatter, const struct plan_copy *copy, uint64_t target,
 	return finish_gathered(scatter, copy->tensor, err);
 }
 
-static bool
-put_image(struct scatter *scatter, const struct plan_copy *copy, const struct strided_copy *box,
-	const uint64_t *image_stride, uint64_t run, const unsigned char *image, struct error *err)
-{
-	uint64_t count = strided_copy_count(box);
-	size_t   size = dtype_size(copy_dtype(scatter, copy));
-
-	for (uint64_t at = 0; at < count; at += run)
-		if (!put_run(scatter, copy, strided_copy_image_target(box, image_stride, at),
-			image + at * size, run, err))
-			return false;
-	return true;
-}
-
-/* ---- panels ----------------------------------------------------------------------- */
-
-/*
- * The end of the panel that begins at linear index `first`: as far as one box goes that fits
- * an image of `room` bytes.  `first` itself where not even one index fits.
- */
-static uint64_t
-panel_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t room)
-{
-	uint64_t steps = strided_copy_steps(copy), inside = 1;
-	uint64_t per_step = strided_copy_count(copy) / steps * size;    /* of stride-0 dims */
-	unsigned dims = copy->dims;
-
-	if (per_step > room)
-		return first;
-	while (dims > 0 && copy->source_stride[dims - 1] == 0)
-		dims--;
-	while (dims > 0) {
-		uint64_t extent = copy->extent[dims - 1], whole = inside * extent;
-		uint64_t fit = room / (inside * per_step), left = extent - first / inside % extent;
-
-		if (first % whole != 0 || whole * per_step > room)
-			return first + (fit < left ? fit : left) * inside;
-		inside = whole;
-		dims--;
-	}
-	return first + inside;
-}
-
-static struct panel *
-find_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t index)
-{
-	for (unsigned i = 0; i < PANEL_COUNT; i++) {
-		struct panel *panel = &scatter->panels[i];
-		if (panel->copy == copy && panel->first <= index && index < panel->last)
-			return panel;
-	}
-	return NULL;
-}
-
-/* A new panel that begins at `first`; NULL when there is none to be had. */
-static struct panel *
-start_panel(struct scatter *scatter, const struct plan_copy *copy, uint64_t first)
-{
-	uint64_t      last = panel_end(&copy->box, first,
-		dtype_size(copy_dtype(scatter, copy)), scatter->panel_bytes), at = first;
-	struct panel *panel = NULL;
-	struct strided_copy corner;
-
-	for (unsigned i = 0; i < PANEL_COUNT && panel == NULL; i++)
-		if (scatter->panels[i].copy == NULL)
-			panel = &scatter->panels[i];
-	if (panel == NULL || last == first)
-		return NULL;
-	if (panel->image == NULL && (panel->image = malloc(scatter->panel_bytes)) == NULL)
-		return NULL;
-	panel->copy = copy;
-	panel->first = first;
-	panel->last = last;
-	panel->done = 0;
-	strided_copy_next_box(&copy->box, &at, last, &panel->box);
-	panel->run = strided_copy_image(&panel->box, panel->image_stride);
-	/* The same indexes, counted in the image: its offset is such that the panel's first
-	 * element comes to 0 (arithmetic modulo 2^64). */
-	panel->to_image = copy->box;
-	memcpy(panel->to_image.target_stride, panel->image_stride, sizeof panel->image_stride);
-	panel->to_image.target_offset = 0;
-	at = first;
-	strided_copy_next_box(&panel->to_image, &at, last, &corner);
-	panel->to_image.target_offset = 0 - corner.target_offset;
-	return panel;
-}
-
-/* Moves indexes [*first, last) of the panel's copy, or those of them in the panel. */
-static bool
-fill_panel(struct scatter *scatter, struct panel *panel, uint64_t *first, uint64_t last,
-	uint64_t source_start, const unsigned char *bytes, struct error *err)
-{
-	size_t size = dtype_size(copy_dtype(scatter, panel->copy));
-
-	if (last > panel->last)
-		last = panel->last;
-	panel->done += last - *first;
-	while (*first < last) {
-		struct strided_copy box;
-
-		strided_copy_next_box(&panel->to_image, first, last, &box);
-		box.source_offset -= source_start;
-		strided_copy_run(&box, bytes, panel->image, size);
-	}
-	if (panel->done < panel->last - panel->first)
-		return true;
-	if (!put_image(scatter, panel->copy, &panel->box, panel->image_stride, panel->run,
-		panel->image, err))
-		return false;
-	panel->copy = NULL;
-	return true;
-}
-
-/* No panel is free: one box at a time, straight to the target, run by run. */
-static bool
-put_box(struct scatter *scatter, const struct plan_copy *copy, uint64_t *first, uint64_t last,
-	uint64_t source_start, const unsigned char *bytes, struct error *err)
-{
-	uint64_t            image_stride[COPY_MAX_DIMS], run;
-	size_t              size = dtype_size(copy_dtype(scatter, copy));
-	struct strided_copy box, to_image;
-	unsigned char      *image;
-	bool                put;
-
-	strided_copy_next_box(&copy->box, first, last, &box);
-	if (strided_copy_count(&box) * size > SCATTER_PANEL_BYTES)
-		return error_set(err, ERROR_UNSUPPORTED, "stride",
-			"an expanded view that repeats its elements to more than 16 MiB");
-	if ((image = malloc(strided_copy_count(&box) * size)) == NULL)
-		return error_no_memory(err, strided_copy_count(&box) * size);
-	run = strided_copy_image(&box, image_stride);
-	to_image = box;
-	to_image.source_offset -= source_start;
-	to_image.target_offset = 0;
-	memcpy(to_image.target_stride, image_stride, sizeof image_stride);
-	strided_copy_run(&to_image, bytes, image, size);
-	put = put_image(scatter, copy, &box, image_stride, run, image, err);
-	free(image);
-	return put;
-}
-
 /* ---- from the storages ------------------------------------------------------------ */
-
-static bool
-is_line(const struct strided_copy *box)
-{
-	return box->dims == 0
-		|| (box->dims == 1 && box->source_stride[0] == 1 && box->target_stride[0] == 1);
-}
 
 static bool
 carry_out(struct scatter *scatter, const struct plan_copy *copy, uint64_t byte_offset,
@@ -409,19 +257,10 @@ carry_out(struct scatter *scatter, const struct plan_copy *copy, uint64_t byte_o
 
 	if (first == last)
 		return true;
-	if (is_line(&copy->box))
+	if (strided_copy_is_line(&copy->box))
 		return put_run(scatter, copy, copy->box.target_offset + first,
 			bytes + (copy->box.source_offset + first - start) * size, last - first, err);
-	while (first < last) {
-		struct panel *panel = find_panel(scatter, copy, first);
-
-		if (panel == NULL)
-			panel = start_panel(scatter, copy, first);
-		if (!(panel != NULL ? fill_panel(scatter, panel, &first, last, start, bytes, err)
-			: put_box(scatter, copy, &first, last, start, bytes, err)))
-			return false;
-	}
-	return true;
+	return panels_take(scatter->panels, copy, first, last, start, bytes, err);
 }
 
 bool
@@ -525,9 +364,9 @@ scatter_open(const struct plan *plan, const struct scatter_target *target, size_
 	}
 	scatter->plan = plan;
 	scatter->target = *target;
-	scatter->panel_bytes = panel_bytes;
 	scatter->shard = SIZE_MAX;
-	if (!open_tables(scatter, err) || !open_gathered(scatter, err)
+	scatter->panels = panels_open(plan, panel_bytes, put_run, scatter, err);
+	if (scatter->panels == NULL || !open_tables(scatter, err) || !open_gathered(scatter, err)
 	    || !fill_constants(scatter, err)) {
 		scatter_close(scatter);
 		return NULL;
@@ -562,8 +401,7 @@ scatter_close(struct scatter *scatter)
 {
 	if (scatter == NULL)
 		return;
-	for (unsigned i = 0; i < PANEL_COUNT; i++)
-		free(scatter->panels[i].image);
+	panels_close(scatter->panels);
 	for (size_t i = 0; scatter->gathered != NULL && i < scatter->plan->tensor_count; i++) {
 		free(scatter->gathered[i].elements);
 		free(scatter->gathered[i].sums);

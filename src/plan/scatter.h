@@ -9,12 +9,10 @@
  * Carries out the copies of a plan on the bytes of storages as they come by.
  *
  * What runs on in both source and target is written as it comes.  What is transposed or
- * reordered is gathered in a panel: an image, in target order, of as many of the source's
- * rows as fit, written when it is full.  Two panels can be open at a time (views that
- * interleave in one storage); where a third would be needed, pieces are written as small as
- * they come.  So memory depends on none of the model's sizes.  Tensors that are gathered, all
- * of them small, are kept until their last copy came, and finished then.  Constants are
- * written when it opens.  Elements are cast, where they are, when they leave for the target.
+ * reordered goes through panels, so memory depends on none of the model's sizes.  Tensors that
+ * are gathered, all of them small, are kept until their last copy came, and finished then.
+ * Constants are written when it opens.  Elements are cast, where they are, when they leave for
+ * the target.
  */
 struct scatter;
 
@@ -31,7 +29,7 @@ struct scatter_target {
 		size_t count, struct error *err);
 };
 
-/* `panel_bytes`: SCATTER_PANEL_BYTES, or less in tests. */
+/* `panel_bytes`: what panels take at most; SCATTER_PANEL_BYTES, or less. */
 struct scatter *scatter_open(const struct plan *plan, const struct scatter_target *target,
 	size_t panel_bytes, struct error *err);
 /* Bytes [byte_offset, byte_offset + count) of a storage, each storage front to back. */
@@ -44,9 +42,9 @@ const struct drift *scatter_drift(const struct scatter *scatter, size_t tensor);
 const struct cast_overflow *scatter_overflow(const struct scatter *scatter, size_t tensor);
 void scatter_close(struct scatter *scatter);            /* NULL is fine */
 
-#define SCATTER_PANEL_BYTES ((size_t)16 << 20)
+#define SCATTER_PANEL_BYTES ((size_t)32 << 20)
 /* Memory that panels and the pieces beside them take at most. */
-#define SCATTER_BYTES (3 * SCATTER_PANEL_BYTES + SCATTER_CAST_BYTES)
+#define SCATTER_BYTES (SCATTER_PANEL_BYTES + SCATTER_PANEL_BYTES / 2 + SCATTER_CAST_BYTES)
 #define SCATTER_CAST_BYTES ((size_t)1 << 20)
 
 #endif

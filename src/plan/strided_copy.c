@@ -14,6 +14,13 @@ strided_copy_count(const struct strided_copy *copy)
 	return count;
 }
 
+bool
+strided_copy_is_line(const struct strided_copy *copy)
+{
+	return copy->dims == 0
+		|| (copy->dims == 1 && copy->source_stride[0] == 1 && copy->target_stride[0] == 1);
+}
+
 /* ---- normal form ------------------------------------------------------------------ */
 
 static void

@@ -23,6 +23,9 @@ struct strided_copy {
 /* Elements of the box. */
 uint64_t strided_copy_count(const struct strided_copy *copy);
 
+/* Does a normalised copy run on in both source and target? */
+bool strided_copy_is_line(const struct strided_copy *copy);
+
 /*
  * Puts the dimensions into the order of the source (largest stride first, stride 0 last),
  * drops those of extent 1, joins neighbours that run on in source and target.  false: two

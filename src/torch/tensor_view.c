@@ -87,7 +87,7 @@ tensor_view_check(const struct tensor_view *view, uint64_t storage_count, struct
 		return error_set(err, ERROR_CORRUPT, "overflow",
 			"offset %" PRIu64 " and strides overflow for shape %s", view->offset, shape);
 	if (last >= storage_count)
-		return error_set(err, ERROR_CORRUPT, "extent", "shape %s needs elements up to %"
+		return error_set(err, ERROR_CORRUPT, "extent", "shape %s needs elements 0 to %"
 			PRIu64 ", its storage has %" PRIu64, shape, last, storage_count);
 	if (count > ALWAYS_FINE_COUNT && count / LARGEST_EXPANSION > storage_count)
 		return error_set(err, ERROR_LIMIT, "stride", "too large: shape %s repeats a storage"

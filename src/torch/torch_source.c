@@ -33,7 +33,7 @@ torch_source_settle(struct torch_source *source)
 		byte_stream_consume(source->stream, source->used);
 		source->stored_left -= source->used;
 		source->count = 0;
-	} else {
+	} else if (source->used > 0) {
 		source->at += source->used;
 		source->count -= source->used;
 	}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes make_ngc's model as Megatron Core saves it with torch_dist, without PyTorch.
+"""Writes make_ngc's model as the ranks of Megatron Core save it, without PyTorch.
 
-    python3 make_dist.py CHECKPOINT DIR
+    python3 make_dist.py [--classic] [--tensor N] CHECKPOINT DIR
 
 CHECKPOINT is the model_optim_rng.pt that make_ngc wrote, with its usual shape.  The run that
-DIR stands for has tensor size 2 and 2 pipeline stages of 2 chunks each: four ranks, one
+DIR stands for has tensor size 2 (or N) and 2 pipeline stages of 2 chunks each: four ranks, one
 .distcp file for each.  The weights are the same, so a conversion gives the same bytes.
 
     DIR/latest_checkpointed_iteration.txt    "1000"
@@ -12,6 +12,11 @@ DIR stands for has tensor size 2 and 2 pipeline stages of 2 chunks each: four ra
     DIR/iter_0001000/common.pt               args, checkpoint_version, iteration
     DIR/iter_0001000/.metadata               pickle: shapes, pieces, where each piece lies
     DIR/iter_0001000/__RANK_0.distcp         a torch zip for each piece, one after another
+
+With --classic each rank has a torch zip of its own, with what others have as well; the copy
+of the embedding at the end of the last stage is left out:
+
+    DIR/iter_0001000/mp_rank_00_000/model_optim_rng.pt      args, model0, model1
 
 The layout is that of fixtures/dist, which PyTorch wrote.  A DIR that is complete is kept.
 """
@@ -29,7 +34,7 @@ from collections import OrderedDict
 from io import BytesIO
 
 LAYERS, HIDDEN, HEADS, ROWS, POSITIONS = 24, 1024, 16, 50304, 1024
-TENSOR_SIZE, STAGES, CHUNKS = 2, 2, 2
+STAGES, CHUNKS = 2, 2
 WHOLE, BY_ROWS, BY_COLUMNS, BY_HEADS = range(4)
 
 # In make_ngc's order: name, shape, how the ranks share it.
@@ -82,39 +87,38 @@ def instance(made, **attributes):
 
 
 class Storage:
-    def __init__(self, count):
-        self.count = count
+    def __init__(self, key, count):
+        self.key, self.count = key, count
 
 
 class Tensor:
-    """The whole of storage 0."""
+    """The whole of a storage."""
 
-    def __init__(self, shape):
-        self.shape = shape
+    def __init__(self, shape, key="0"):
+        self.shape, self.key = shape, key
 
     def __reduce__(self):
         stride = tuple(math.prod(self.shape[d + 1:]) for d in range(len(self.shape)))
-        return rebuild_tensor, (Storage(math.prod(self.shape)), 0, self.shape, stride, False,
-                                OrderedDict())
+        storage = Storage(self.key, math.prod(self.shape))
+        return rebuild_tensor, (storage, 0, self.shape, stride, False, OrderedDict())
 
 
 class Pickler(pickle.Pickler):
     def persistent_id(self, thing):
         if isinstance(thing, Storage):
-            return "storage", HalfStorage, "0", "cpu", thing.count
+            return "storage", HalfStorage, thing.key, "cpu", thing.count
         return None
 
 
 # ---- torch.save -------------------------------------------------------------------------------
 
-def torch_zip(root, name, storage=None):
+def torch_zip(root, name, storages=()):
     """Parts of a file that torch.save would write: stored members, aligned to 64 bytes."""
     stream = BytesIO()
     Pickler(stream, 2).dump(root)
     members = [("data.pkl", stream.getvalue()), (".format_version", b"1"),
                (".storage_alignment", b"64"), ("byteorder", b"little")]
-    if storage is not None:
-        members.append(("data/0", storage))
+    members += sorted(("data/%d" % key, values) for key, values in enumerate(storages))
     members += [("version", b"3\n"), (".data/serialization_id", b"0" * 40)]
     parts, directory, at = [], [], 0
     for member, content in members:
@@ -139,14 +143,14 @@ def torch_zip(root, name, storage=None):
 
 # ---- pieces -----------------------------------------------------------------------------------
 
-def cut(values, shape, share, rank):
+def cut(values, shape, share, rank, ranks):
     """The part of a rank: bytes, shape, offsets."""
     rows, width = shape[0], 2 * math.prod(shape[1:])
     size, offsets = list(shape), [0] * len(shape)
     if share == WHOLE:
         return values, size, offsets
     axis = 1 if share == BY_COLUMNS else 0
-    size[axis] //= TENSOR_SIZE
+    size[axis] //= ranks
     offsets[axis] = rank * size[axis]
     if share == BY_COLUMNS:
         first, part = 2 * offsets[1], 2 * size[1]
@@ -155,7 +159,7 @@ def cut(values, shape, share, rank):
     if share == BY_ROWS:
         return values[offsets[0] * width:(offsets[0] + size[0]) * width], size, offsets
     # Rows are [3, heads, dim] in make_ngc's model, [heads, 3, dim] in Megatron Core's.
-    head, own = rows // 3 // HEADS * width, HEADS // TENSOR_SIZE
+    head, own = rows // 3 // HEADS * width, HEADS // ranks
     return (b"".join(values[(which * HEADS + number) * head:(which * HEADS + number + 1) * head]
                      for number in range(rank * own, (rank + 1) * own) for which in range(3)),
             size, offsets)
@@ -181,23 +185,23 @@ def tensors_of(model):
         at += 8 + 2 * count
 
 
-def write_pieces(folder, model):
+def write_pieces(folder, model, ranks):
     """Writes the .distcp files; returns what .metadata says of them."""
     shapes, places = OrderedDict(), {}
-    names = ["__%d_0.distcp" % rank for rank in range(TENSOR_SIZE * STAGES)]
+    names = ["__%d_0.distcp" % rank for rank in range(ranks * STAGES)]
     files = [open(os.path.join(folder, name), "wb") for name in names]
     for key, shape, share, layer, stage, values in tensors_of(model):
         stacked = () if layer is None else (LAYERS,)
         about = shapes.setdefault(key, instance(
             TensorStorageMetadata, properties=TensorProperties(), size=Size(stacked + shape),
             chunks=[]))
-        for rank in range(1 if share == WHOLE else TENSOR_SIZE):
-            part, size, offsets = cut(values, shape, share, rank)
+        for rank in range(1 if share == WHOLE else ranks):
+            part, size, offsets = cut(values, shape, share, rank, ranks)
             if layer is not None:
                 size, offsets = [1] + size, [layer] + offsets
-            number = stage * TENSOR_SIZE + rank
+            number = stage * ranks + rank
             file, start = files[number], files[number].tell()
-            file.writelines(torch_zip(Tensor(tuple(size)), "archive", part))
+            file.writelines(torch_zip(Tensor(tuple(size)), "archive", [part]))
             about.chunks.append(instance(ChunkStorageMetadata, offsets=Size(offsets),
                                          sizes=Size(size)))
             index = instance(MetadataIndex, fqn=key, offset=Size(offsets),
@@ -210,40 +214,73 @@ def write_pieces(folder, model):
                     planner_data=None)
 
 
+# ---- classic ranks ----------------------------------------------------------------------------
+
+def write_ranks(folder, model, ranks):
+    """Writes mp_rank_TT_PPP/model_optim_rng.pt of every rank."""
+    per_chunk = LAYERS // (STAGES * CHUNKS)
+    for rank in range(ranks * STAGES):
+        root, storages = common(ranks), []
+        chunks = [root.setdefault("model%d" % chunk, OrderedDict()) for chunk in range(CHUNKS)]
+        for key, shape, share, layer, stage, values in tensors_of(model):
+            if stage != rank // ranks:
+                continue
+            chunk = 0 if key.startswith("embedding") else -1
+            if layer is not None:
+                chunk = layer // (per_chunk * STAGES)
+                key = key.replace("layers.", "layers.%d." % (layer % per_chunk))
+            part, size, _ = cut(values, shape, share, rank % ranks, ranks)
+            chunks[chunk][key] = Tensor(tuple(size), str(len(storages)))
+            storages.append(part)
+        own = os.path.join(folder, "mp_rank_%02d_%03d" % (rank % ranks, rank // ranks))
+        os.makedirs(own, exist_ok=True)
+        with open(os.path.join(own, "model_optim_rng.pt"), "wb") as file:
+            file.writelines(torch_zip(root, "model_optim_rng", storages))
+
+
 # ---- all of it --------------------------------------------------------------------------------
 
-def common():
+def common(ranks):
     return {"args": argparse.Namespace(
         num_layers=LAYERS, hidden_size=HIDDEN, num_attention_heads=HEADS,
         ffn_hidden_size=4 * HIDDEN, max_position_embeddings=POSITIONS,
         padded_vocab_size=ROWS, make_vocab_size_divisible_by=128,
         tokenizer_type="GPT2BPETokenizer", params_dtype=float16,
-        tensor_model_parallel_size=TENSOR_SIZE, pipeline_model_parallel_size=STAGES),
+        tensor_model_parallel_size=ranks, pipeline_model_parallel_size=STAGES,
+        virtual_pipeline_model_parallel_size=CHUNKS),
         "checkpoint_version": 3.0, "iteration": 1000}
 
 
-def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: make_dist.py CHECKPOINT DIR")
-    checkpoint, top = sys.argv[1:]
-    folder = os.path.join(top, "iter_0001000")
-    marker = os.path.join(folder, "metadata.json")
-    if os.path.exists(marker):
-        print("%s: kept" % folder)
-        return
-    os.makedirs(folder, exist_ok=True)
-    with open(checkpoint, "rb") as file:
-        model = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    metadata = write_pieces(folder, model)
+def write_distributed(folder, model, ranks):
+    metadata = write_pieces(folder, model, ranks)
     with open(os.path.join(folder, ".metadata"), "wb") as file:
         pickle.dump(metadata, file, 4)
     with open(os.path.join(folder, "common.pt"), "wb") as file:
-        file.writelines(torch_zip(common(), "common"))
-    with open(os.path.join(top, "latest_checkpointed_iteration.txt"), "w") as file:
-        file.write("1000")
-    with open(marker, "w") as file:         # the last: with it DIR is complete
+        file.writelines(torch_zip(common(ranks), "common"))
+    with open(os.path.join(folder, "metadata.json"), "w") as file:
         json.dump({"sharded_backend": "torch_dist", "sharded_backend_version": 1}, file)
-    print("%s: %d pieces" % (folder, len(metadata.storage_data)))
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--classic", action="store_true")
+    options.add_argument("--tensor", type=int, default=2, choices=(2, 4, 8))
+    options.add_argument("checkpoint")
+    options.add_argument("dir")
+    options = options.parse_args()
+    folder = os.path.join(options.dir, "iter_0001000")
+    tracker = os.path.join(options.dir, "latest_checkpointed_iteration.txt")
+    if os.path.exists(tracker):
+        print("%s: kept" % folder)
+        return
+    os.makedirs(folder, exist_ok=True)
+    with open(options.checkpoint, "rb") as file:
+        model = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    write = write_ranks if options.classic else write_distributed
+    write(folder, model, options.tensor)
+    with open(tracker, "w") as file:        # the last: with it DIR is complete
+        file.write("1000")
+    print("%s: made" % folder)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ run_case() {
 			-e "s/sha256 $short/sha256 INPUT/g" -e "s/model.zip\(.*\)  $rounded/model.zip\1  INPUT-SIZE/" \
 			-e "s/\"bytes\": $size\$/\"bytes\": INPUT-SIZE/" -e "s/\"bytes\": $size,/\"bytes\": INPUT-SIZE,/" \
 			-e "s/  $rounded  sha256 INPUT/  INPUT-SIZE  sha256 INPUT/" \
+			-e "s/^sandbox  .*/sandbox  AS THE KERNEL HAS IT/" \
 			"$scratch/raw.$stream" >"$scratch/found.$stream"
 	done
 	: >"$scratch/found.status"

@@ -51,8 +51,8 @@ convert(const char *path)
 	decision_log_fini(&log);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	int  fd = memfd_create("fuzz", MFD_CLOEXEC);
 	char path[64];
@@ -62,5 +62,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	convert(path);
 	close(fd);
-	return 0;
 }

@@ -3,8 +3,8 @@
 #include "megatron/dist_metadata.h"
 
 /* The index of a distributed checkpoint: .metadata. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct input_file    *file = memory_file_open(bytes, length);
 	struct dist_metadata  metadata;
@@ -15,5 +15,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	dist_metadata_read(file, &arena, &metadata, &err);
 	arena_fini(&arena);
 	input_file_close(file);
-	return 0;
 }

@@ -3,8 +3,8 @@
 #include "megatron2hf.h"
 
 /* `inspect --tensors --args` of a file that may be anything. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	int  fd = memfd_create("fuzz", MFD_CLOEXEC);
 	char path[64];
@@ -15,5 +15,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	m2h_inspection_free(m2h_inspect(&(struct m2h_inspect_options){ .path = path,
 		.tensors = true, .arguments = true }));
 	close(fd);
-	return 0;
 }

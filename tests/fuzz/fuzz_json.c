@@ -4,8 +4,8 @@
 #include "gpt2/config.h"
 
 /* Strict JSON, and a config.json made of it. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct gpt2_config config;
 	struct error       err = { 0 };
@@ -13,5 +13,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 
 	json_free(json_parse((const char *)bytes, length, &err));
 	config_read((const char *)bytes, length, &config, activation, &err);
-	return 0;
 }

@@ -3,8 +3,8 @@
 #include "unit/test_pickle.h"
 
 /* One pickle through the machine that builds inert values. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct pickle_globals globals = { 0 };
 	struct error          err = { 0 };
@@ -14,5 +14,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	arena_init(&arena, FUZZ_ARENA_BYTES);
 	run_pickle(bytes, length, 7, &pickle_default_limits, &arena, &globals, &consumed, &err);
 	arena_fini(&arena);
-	return 0;
 }

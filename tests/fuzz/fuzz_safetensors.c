@@ -3,8 +3,8 @@
 #include "gpt2/safetensors_file.h"
 
 /* The header of a safetensors file. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct input_file        *file = memory_file_open(bytes, length);
 	struct safetensors_index  index;
@@ -15,5 +15,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	safetensors_file_read(file, &arena, &index, &err);
 	arena_fini(&arena);
 	input_file_close(file);
-	return 0;
 }

@@ -12,8 +12,8 @@ static const char key_pem[] =
 	"-----END PUBLIC KEY-----\n";
 
 /* A model signature, and the statement that one is over, as if it had been verified. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct error            err = { 0 };
 	struct signature        signature = { .payload = NULL };
@@ -29,5 +29,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	statement_parse((const char *)bytes, length, &arena, &statement, &err);
 	arena_fini(&arena);
 	ecdsa_close((struct ecdsa_key *)trust.key);
-	return 0;
 }

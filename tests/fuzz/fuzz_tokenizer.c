@@ -5,8 +5,8 @@
 
 /* A tokenizer: tokenizer.json, or vocab.json and merges.txt with a NUL between them.  What
  * could be read is written. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	const char             *text = (const char *)bytes, *split = memchr(bytes, '\0', length);
 	struct tokenizer_files  files = { 0 };
@@ -30,5 +30,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	}
 	text_free(&written);
 	tokenizer_close(tokenizer);
-	return 0;
 }

@@ -14,8 +14,8 @@ take_tensor(void *context, const char *path, const struct value *node, struct er
 }
 
 /* A torch.save file, zip or legacy stream: its pickle, its tensors, and every byte of it. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct input_file  *file = memory_file_open(bytes, length);
 	struct byte_stream *stream = memory_file_stream(file);
@@ -33,5 +33,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	torch_file_close(torch);
 	byte_stream_close(stream);
 	input_file_close(file);
-	return 0;
 }

@@ -3,8 +3,8 @@
 #include "container/zip_archive.h"
 
 /* The directory of a zip under both rule sets, and every small record of it. */
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+void
+fuzz_one(const uint8_t *bytes, size_t length)
 {
 	struct input_file *file = memory_file_open(bytes, length);
 
@@ -20,5 +20,4 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		byte_stream_close(stream);
 	}
 	input_file_close(file);
-	return 0;
 }

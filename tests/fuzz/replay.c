@@ -21,6 +21,7 @@ read_whole(const char *path, size_t *length)
 int
 main(int argc, char **argv)
 {
+	fuzz_seconds = 10;      /* slow machines have to pass */
 	for (int i = 1; i < argc; i++) {
 		size_t   length;
 		uint8_t *bytes = read_whole(argv[i], &length);

@@ -60,6 +60,23 @@ expect 'modes' 'usr/bin/megatron2hf' \
     "$(cd "$root" && find . -type f -perm /111 | sed 's|^\./||')"
 expect 'the program runs' "megatron2hf $version" "$("$root/usr/bin/megatron2hf" --version 2>&1)"
 
+# ---- hardening ----------------------------------------------------------------------
+
+not_fortified=
+case ${CFLAGS:--O2} in
+*-fsanitize=*|*-O0*) not_fortified=-n ;;
+*-O*) ;;
+*) not_fortified=-n ;;
+esac
+# A sanitizer's run time is linked in, and is what it is.
+case ${CFLAGS:-} in
+*-fsanitize=*) ;;
+*)	expect 'the program is hardened' '' "$(sh tests/install/hardening.sh $not_fortified \
+	    "$root/usr/bin/megatron2hf" "$build"/src/*/*.o 2>&1)"
+	expect 'the shared library is' '' "$(sh tests/install/hardening.sh $not_fortified \
+	    "$root/usr/lib/libmegatron2hf.so" 2>&1)" ;;
+esac
+
 # ---- library ------------------------------------------------------------------------
 
 declared=$(grep -oE '^M2H_API .*\<m2h_[a-z_]+\(' include/megatron2hf.h |
@@ -71,7 +88,7 @@ expect 'all of them have the version' '' \
 expect "the Debian package's list of symbols has them too" "$declared" \
     "$(sed -n 's/^ \(m2h_.*\)@M2H_0 .*/\1/p' .debian/libmegatron2hf0.symbols)"
 case ${CFLAGS:-} in
-*-fsanitize=*) ;;       # which adds symbols of its own
+*-fsanitize=* | *--coverage*) ;;        # which add symbols of their own
 *)	expect 'the static library has the symbols of the header, and no others' "$declared" \
 	    "$(nm -g --defined-only "$root/usr/lib/libmegatron2hf.a" | awk 'NF == 3 { print $3 }' | sort)" ;;
 esac
@@ -84,6 +101,7 @@ pc() {
 	pkg-config --define-variable=prefix="$root/usr" "$@" megatron2hf
 }
 expect 'pkg-config: version' "$version" "$(pc --modversion)"
+read -ra compiler <<<"${CC:-cc}"
 read -ra cflags <<<"${CFLAGS:-} -std=c11 -Wall -Wextra -Wpedantic -Werror $(pc --cflags)"
 read -ra shared <<<"$(pc --libs)"
 expect 'pkg-config: no more than the library for a program with the shared one' \
@@ -95,7 +113,7 @@ read -ra private <<<"$(pkg-config --libs "${needed[@]}") -lm -pthread"
 example() {     # NAME LINKER-ARGUMENT...: builds and runs it
 	local name=$1
 	shift
-	"${CC:-cc}" "${cflags[@]}" -o "$temp/$name" tests/install/example.c "$@" >"$temp/log" 2>&1
+	"${compiler[@]}" "${cflags[@]}" -o "$temp/$name" tests/install/example.c "$@" >"$temp/log" 2>&1
 	expect "the example builds, $name" '0 ' "$? $(cat "$temp/log")"
 	LD_LIBRARY_PATH=$root/usr/lib "$temp/$name" fixtures/good-ngc-mini.zip 2 "$temp/$name.out" \
 	    >"$temp/$name.said" 2>"$temp/log"

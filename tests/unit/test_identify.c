@@ -157,6 +157,8 @@ static const struct zip_row zip_rows[] = {
 	{ { "a/data.pkl", "a/code/x.py" }, ZIP_IDENTITY_REFUSED, "torchscript", "TorchScript" },
 	{ { "a/model.json", "a/tensors/0" }, ZIP_IDENTITY_REFUSED, "torchscript", "TorchScript" },
 	{ { "MAR-INF/MANIFEST.json", "x.py" }, ZIP_IDENTITY_REFUSED, "torchscript", "TorchServe" },
+	{ { "MAR-INF/MANIFEST.json", "x.pt" }, ZIP_IDENTITY_REFUSED, "torchscript", "TorchServe" },
+	{ { "a/archive_format", "a/models/x.json" }, ZIP_IDENTITY_REFUSED, "torchscript", ".pt2" },
 	{ { "arr_0.npy" }, ZIP_IDENTITY_REFUSED, "otherformat", "NumPy archive (.npz)" },
 	{ { "a/__0_0.distcp", "a/common.pt" }, ZIP_IDENTITY_REFUSED, "distckpt", "distributed" },
 	{ { "a/version", "a/data/0" }, ZIP_IDENTITY_REFUSED, "noroot", "no data.pkl" },

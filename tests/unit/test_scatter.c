@@ -67,9 +67,47 @@ feed_all(struct scatter *scatter, const struct model *model, size_t piece, float
 	return scatter_finish(scatter, err);
 }
 
+/* The same with ranks that take turns of all lengths, so that replicas and slices overtake
+ * each other amid a storage; the replica's first element and its last are `off`. */
+static bool
+feed_turns(struct scatter *scatter, const struct model *model, size_t piece, float off,
+	struct error *err)
+{
+	size_t   next[RANKS] = { 0 }, at[RANKS] = { 0 };
+	uint32_t state = (uint32_t)piece;
+
+	while (next[0] < model->count || next[1] < model->count) {
+		size_t rank = (state = state * 1664525 + 1013904223) >> 31;
+		size_t step = (state >> 8) % piece / 4 * 4 + 4, bytes;
+		float  source[STORAGE_ROOM];
+		const struct model_parameter *parameter;
+		bool   is_replica;
+
+		if (next[rank] == model->count)
+			rank = 1 - rank;
+		parameter = &model->parameters[next[rank]];
+		is_replica = parameter->slice_count == 1 && rank > 0;
+		bytes = sizeof *source * fill_storage(&parameter->slices[is_replica ? 0 : rank].view,
+			is_replica ? 0 : rank, source);
+		if (is_replica) {
+			source[0] += off;
+			source[bytes / sizeof *source - 1] += off;
+		}
+		step = bytes - at[rank] < step ? bytes - at[rank] : step;
+		if (!scatter_bytes(scatter, rank, parameter->role, at[rank],
+			(const unsigned char *)source + at[rank], step, err))
+			return false;
+		if ((at[rank] += step) == bytes) {
+			at[rank] = 0;
+			next[rank]++;
+		}
+	}
+	return scatter_finish(scatter, err);
+}
+
 static void
 test_pieces(const struct model *model, const struct plan *plan, size_t panel, size_t piece,
-	float off)
+	float off, bool turns)
 {
 	struct error        err = { 0 };
 	int                 fd = temporary_file();
@@ -79,7 +117,8 @@ test_pieces(const struct model *model, const struct plan *plan, size_t panel, si
 	unsigned char      *expected = expected_file(plan, model);
 	unsigned char      *found = calloc(1, plan->file_bytes);
 	size_t              drifted = 0;
-	bool                done = feed_all(scatter, model, piece, off, &err);
+	bool                done = turns ? feed_turns(scatter, model, piece, off, &err)
+		: feed_all(scatter, model, piece, off, &err);
 
 	CHECK(done, "panel %zu, piece %zu: %s", panel, piece, err.text);
 	output_files_end(files);
@@ -88,7 +127,8 @@ test_pieces(const struct model *model, const struct plan *plan, size_t panel, si
 		&& memcmp(found, expected, plan->file_bytes) == 0, "panel %zu, piece %zu", panel,
 		piece);
 	for (size_t i = 0; i < plan->tensor_count; i++)
-		drifted += scatter_drift(scatter, i)->elements == 1
+		drifted += scatter_drift(scatter, i)->elements == (turns ? 2 : 1)
+			&& scatter_drift(scatter, i)->shard == 1
 			&& scatter_drift(scatter, i)->largest == (double)off;
 	CHECK(drifted == (off != 0 ? plan->replica_count : 0), "%zu replicas have drifted", drifted);
 	free(found);
@@ -286,8 +326,11 @@ main(void)
 			return 1;
 		for (size_t i = 0; i < sizeof panels / sizeof *panels; i++)
 			for (size_t j = 0; j < sizeof pieces / sizeof *pieces; j++)
-				test_pieces(&model, plan, panels[i], pieces[j], 0);
-		test_pieces(&model, plan, SCATTER_PANEL_BYTES, 1 << 20, 0.5f);
+				for (unsigned turns = 0; turns < 2; turns++)
+					test_pieces(&model, plan, panels[i], pieces[j], 0, turns);
+		test_pieces(&model, plan, SCATTER_PANEL_BYTES, 1 << 20, 0.5f, false);
+		for (size_t piece = 4; piece < 200; piece += 4)
+			test_pieces(&model, plan, 2000, piece, 0.5f, true);
 		test_lying_disk(&model, plan);
 		test_missing_rank(plan);
 		plan_close(plan);
