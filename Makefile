@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzz-torch \
-  fuzzers bench install uninstall dist deb static clean
+.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan analyze valgrind \
+  fuzz fuzz-torch fuzzers bench install uninstall dist deb static clean
 
 all:
 
@@ -67,6 +67,7 @@ MUTANTS := $(BUILD)/tests/fuzz/mutants
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
+FAULTS  := $(BUILD)/tests/faults/fail_nth.so
 LIBRARY := $(BUILD)/lib/libmegatron2hf.a $(BUILD)/lib/$(SONAME)
 SHELLS  := $(patsubst %,$(BUILD)/completions.%,bash zsh fish)
 PAGES   := $(patsubst man/%,%,$(sort $(wildcard man/*.[1-9])))
@@ -114,6 +115,12 @@ $(BUILD)/tests/fuzz/words.h: tests/fuzz/pickle.dict tests/fuzz/megatron.dict
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
+# Stands between the program and libc; what checks that one must not check this.
+$(FAULTS): tests/faults/fail_nth.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+	  -fno-omit-frame-pointer -shared -o $@ $< -pthread
+
 # One object in which only the public names are still global.
 $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
@@ -154,7 +161,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS) $(BUILD)/bench/make_ngc
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -179,8 +186,16 @@ asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
-# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
-FUZZ_SECONDS = 60
+# What compilers and checkers find without running anything; then memcheck while it runs.
+analyze:
+	@sh tests/bootstrap.sh analyze
+	@sh tests/analyze/run.sh $(filter -D%,$(M2H_CFLAGS))
+
+valgrind:
+	@sh tests/bootstrap.sh analyze
+	@$(MAKE) --no-print-directory -s all $(UNIT)
+	@sh tests/analyze/valgrind.sh $(BUILD)
+
 # What of the readers and checkers the tests run: lines and branches, by file and in sum.
 coverage:
 	@sh tests/bootstrap.sh coverage
@@ -188,6 +203,8 @@ coverage:
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
 
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
 fuzz:
 	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
@@ -256,6 +273,8 @@ help:
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
+	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
+	@echo "make valgrind    memcheck over unit tests and conversions"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
 	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"

@@ -258,6 +258,8 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.max_shard_bytes = options->max_shard_bytes,
 		.profile = options->profile,
 		.tensor_sha256 = options->tensor_sha256,
+		.read_back = options->read_back,
+		.input_sha256 = options->input_sha256,
 		.model_card = options->model_card,
 		.license = options->license,
 		.stream = options->stream,

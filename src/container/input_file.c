@@ -235,7 +235,8 @@ input_file_text(const struct input_file *file, uint64_t limit, struct error *err
 		return NULL;
 	}
 	bytes[file->size] = '\0';
-	if (!input_file_read(file, 0, bytes, (size_t)file->size, err)) {
+	if (!input_file_read(file, 0, bytes, (size_t)file->size, err)
+	    || !input_file_unchanged(file, err)) {
 		free(bytes);
 		return NULL;
 	}

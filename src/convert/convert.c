@@ -142,6 +142,23 @@ place_stream(struct conversion *conversion, struct error *err)
 }
 
 static bool
+read_input_sha256(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const char                       *what = options->input_sha256;
+
+	conversion->only_used = what != NULL && strcmp(what, "used") == 0;
+	if (what != NULL && !conversion->only_used && strcmp(what, "full") != 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"what of the input is hashed: '%s' is not known", what);
+	if (!conversion->only_used || options->sha256 == NULL)
+		return true;
+	error_set(err, ERROR_USAGE, "usage",
+		"--sha256 is of whole files, of which --input-sha256 used may read a part");
+	return error_hint(err, "leave one of them out");
+}
+
+static bool
 check_options(const struct m2h_convert_options *options, struct error *err)
 {
 	if (options->source == NULL || options->source[0] == '\0')
@@ -159,10 +176,17 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 	const struct m2h_convert_options *options = conversion->options;
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
-		return false;
+		goto fail;
+	if (conversion->only_used)
+		decision_log_decide(&conversion->answer.log, "input_sha256", "option", "used");
+	if (conversion->form.from_disk)
+		decision_log_decide(&conversion->answer.log, "read_back", "option", "disk");
 	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
-	return options->dry_run ? conversion_output_plan(conversion, err)
-		: conversion_output_write(conversion, err);
+	if (options->dry_run ? conversion_output_plan(conversion, err)
+		: conversion_output_write(conversion, err))
+		return true;
+fail:
+	return conversion->shards != NULL && shards_blame_change(conversion->shards, err);
 }
 
 /* A fault that another way to read the source avoids; each comes at most once. */
@@ -228,7 +252,8 @@ run(struct conversion *conversion, struct error *err)
 	if (!place_stream(conversion, err))
 		return false;
 	options = conversion->options;
-	if (!check_options(options, err) || !output_form_read(&conversion->form, options, err)
+	if (!check_options(options, err) || !read_input_sha256(conversion, err)
+	    || !output_form_read(&conversion->form, options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
 	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
@@ -286,7 +311,8 @@ answer_all_inputs(struct conversion *conversion)
 	if ((inputs = answer_inputs(&conversion->answer, shards, files->count)) == NULL)
 		return;
 	for (size_t i = 0; i < shards->input_count; i++)
-		if (conversion->executed.input_sha256 != NULL)
+		if (conversion->executed.input_sha256 != NULL
+		    && used_ranges_is_whole(&conversion->executed.used, shards, i))
 			memcpy(inputs[i].sha256, conversion->executed.input_sha256[i],
 				sizeof inputs[i].sha256);
 	for (size_t i = 0; i < files->count; i++) {

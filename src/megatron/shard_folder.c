@@ -219,7 +219,7 @@ read_tracker(struct shards *shards, int root, const char *path, const char *trac
 	if (shown == NULL || (file = input_file_open_at(root, tracker, shown, err)) == NULL)
 		return false;
 	length = file->size < sizeof content ? (size_t)file->size : sizeof content;
-	done = input_file_read(file, 0, content, length, err)
+	done = input_file_read(file, 0, content, length, err) && input_file_unchanged(file, err)
 	    && (strcmp(tracker, DEEPSPEED_LATEST) == 0 ? read_latest : rank_name_tracker)(content,
 			length, folder, err);
 	input_file_close(file);

@@ -128,6 +128,7 @@ take_files(struct execution *execution, struct error *err)
 	if (result->specials == NULL || result->tensor_sha256 == NULL
 	    || result->output_sha256 == NULL)
 		return error_no_memory(err, tensors * sizeof *result->specials);
+	result->output_kept = output_files_kept(execution->files);
 	for (size_t i = 0; i < tensors; i++) {
 		result->specials[i] = *output_files_specials(execution->files, i);
 		memcpy(result->tensor_sha256[i], output_files_tensor_sha256(execution->files, i),
@@ -152,8 +153,11 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 		.context = execution,
 	};
 
+	if (!used_ranges_open(&execution->result->used, shards, execution->plan,
+		!execution->options->only_used, err))
+		return false;
 	for (size_t i = 0; i < shards->input_count; i++)
-		execution->total_bytes += shards->inputs[i]->size;
+		execution->total_bytes += execution->result->used.bytes[i];
 	execution->result->input_sha256 = calloc(shards->input_count + 1,
 		sizeof *execution->result->input_sha256);
 	if (execution->result->input_sha256 == NULL)
@@ -161,8 +165,8 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 	execution->scatter = scatter_open(execution->plan, target, SCATTER_PANEL_BYTES, err);
 	if (execution->scatter == NULL)
 		return false;
-	execution->pass = input_pass_open(shards, execution->plan, execution->scatter, &options,
-		err);
+	execution->pass = input_pass_open(shards, execution->plan, &execution->result->used,
+		execution->scatter, &options, err);
 	return execution->pass != NULL;
 }
 
@@ -182,7 +186,8 @@ execute_plan(const struct shards *shards, const struct plan *plan, const int *fd
 {
 	struct execution            execution = { .shards = shards, .plan = plan,
 		.options = options, .result = result, .total_bytes = plan->file_bytes };
-	struct output_files_options files = { .digests_tensors = options->digests_tensors };
+	struct output_files_options files = { .digests_tensors = options->digests_tensors,
+		.from_disk = options->from_disk };
 	struct scatter_target       target;
 	bool                        done;
 
@@ -215,6 +220,7 @@ execute_comparison(const struct shards *shards, const struct plan *plan,
 void
 execute_result_fini(struct execute_result *result)
 {
+	used_ranges_fini(&result->used);
 	free(result->input_sha256);
 	free(result->output_sha256);
 	free(result->tensor_sha256);
