@@ -440,8 +440,8 @@ input_pass_open(const struct shards *shards, const struct plan *plan,
 	pass->options = *options;
 	if ((pass->order = reading_order_open(shards, plan, used, err)) != NULL
 	    && deal_shards(pass, err)
-	    && (pass->read_pool = slab_pool_open(INPUT_PASS_READ_SLABS, err)) != NULL
-	    && (pass->inflate_pool = slab_pool_open(INPUT_PASS_INFLATE_SLABS, err)) != NULL
+	    && (pass->read_pool = slab_pool_open(options->read_slabs, err)) != NULL
+	    && (pass->inflate_pool = slab_pool_open(options->inflate_slabs, err)) != NULL
 	    && open_conveyors(pass, err))
 		return pass;
 	input_pass_close(pass);

@@ -15,17 +15,12 @@
 struct input_pass;
 
 struct input_pass_options {
+	size_t   read_slabs, inflate_slabs;     /* how many there are, at least 2 and 1 */
 	unsigned threads;       /* 1: everything in turn; more: stages in threads of their own */
 	bool     digests;       /* the SHA-256 of each input is wanted, of what is read of it */
 	void   (*progress)(void *context, size_t bytes);        /* so many more were read; not NULL */
 	void    *context;
 };
-
-#define INPUT_PASS_READ_SLABS    8
-#define INPUT_PASS_INFLATE_SLABS 4
-/* The memory it takes, beside that of the readers. */
-#define INPUT_PASS_BYTES \
-	((INPUT_PASS_READ_SLABS + INPUT_PASS_INFLATE_SLABS) * (uint64_t)SLAB_BYTES)
 
 /* The plan is the scatter's.  All of them must outlive it.  NULL: *err. */
 struct input_pass *input_pass_open(const struct shards *shards, const struct plan *plan,
