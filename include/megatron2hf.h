@@ -131,6 +131,8 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      source_date;      /* time in a stream or statement, in seconds since 1970, at
 	                                   most 8589934591; 0: 1970 in the one, none in the other */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
+	uint64_t      memory_limit;     /* bytes, of the process; rather than use more, M2H_LIMIT;
+	                                   0: about 64 MiB beside the tables of the model */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */
 	void         *progress_context;
@@ -169,6 +171,7 @@ struct m2h_inspect_options {
 	uint64_t    attention_heads;    /* as for convert, all of these */
 	const char *vocab_size;
 	const char *qkv_layout, *activation, *iteration, *config;
+	uint64_t    memory_limit;
 };
 
 struct m2h_tensor {
@@ -220,6 +223,7 @@ struct m2h_verify_options {
 	                                   NULL: the directory by itself */
 	uint64_t      attention_heads;  /* as for convert, all of these */
 	const char   *vocab_size, *qkv_layout, *activation, *iteration, *replicas;
+	uint64_t      memory_limit;
 	bool          has_tolerance;
 	double        tolerance;        /* |a - b| up to this is no difference */
 	unsigned      threads;          /* 0: all cores allowed */

@@ -250,6 +250,7 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 		.qkv_layout = options->qkv_layout,
 		.activation = options->activation,
 		.iteration = options->iteration,
+		.memory_limit = options->memory_limit,
 		.config = options->config,
 		.replicas = options->replicas,
 		.weights = options->weights,

@@ -47,7 +47,7 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
 	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256, set_read_back,
-	set_input_sha256,
+	set_input_sha256, set_memory_limit,
 	set_model_card, set_license, set_stream, set_staging, set_provenance, set_strict,
 	set_key, set_certificate, set_signature, set_ca, set_tensors, set_arguments, set_source,
 	set_tolerance, set_report, set_json, set_quiet, set_verbose, set_progress, set_color,
@@ -118,6 +118,8 @@ const struct option_spec options_table[] = {
 		"a config.json to fill and to check from", set_config },
 	{ '\0', "iteration", "N", FOR_MODEL,
 		"another than the tracker names, or release", set_iteration },
+	{ '\0', "memory-limit", "SIZE", FOR_MODEL,
+		"rather fail than use more: 64MB, 1GB", set_memory_limit },
 	{ '\0', "source", "SRC", FOR_VERIFY,
 		"the checkpoint that DIR was made from", set_source },
 	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
@@ -330,15 +332,14 @@ set_provenance(struct options *options, const struct option_spec *spec, const ch
 /* "5GB", "1.5mb": a number, perhaps with a fraction, and a decimal unit, as the Hub's tools
  * read it; what is less than a byte is cut off. */
 static bool
-set_shard_size(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
+set_size(const struct option_spec *spec, const char *value, uint64_t *size, struct error *err)
 {
 	static const char units[] = "KMGT";
 	size_t            digits = strspn(value, "0123456789");
 	const char       *unit = value + digits, *found;
 	uint64_t          whole, fraction = 0, scale = 1, factor = 1;
+	char              what[32];
 
-	(void)spec;
 	if (unit[0] == '.') {
 		size_t more = strspn(unit + 1, "0123456789");
 
@@ -353,12 +354,26 @@ set_shard_size(struct options *options, const struct option_spec *spec, const ch
 	    && text_parse_u64(value, digits, &whole) && whole < 1000000) {
 		for (const char *at = units; at <= found; at++)
 			factor *= 1000;
-		options->max_shard_bytes = whole * factor
+		*size = whole * factor
 			+ (uint64_t)((double)fraction / (double)scale * (double)factor);
-		if (options->max_shard_bytes > 0)
+		if (*size > 0)
 			return true;
 	}
-	return usage_error(err, "--max-shard-size", "a size like 5GB (KB, MB, GB or TB)", value);
+	return usage_error(err, text_format(what, sizeof what, "--%s", spec->name), "a size like 5GB (KB, MB, GB or TB)", value);
+}
+
+static bool
+set_shard_size(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	return set_size(spec, value, &options->max_shard_bytes, err);
+}
+
+static bool
+set_memory_limit(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	return set_size(spec, value, &options->memory_limit, err);
 }
 
 static bool

@@ -68,6 +68,7 @@ struct options {
 	const char           *stream, *staging, *provenance;
 	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
+	uint64_t              memory_limit;     /* 0: not given */
 	bool                  tensors, arguments;
 	const char           *source;
 	bool                  has_tolerance;

@@ -157,6 +157,7 @@ write_weights(struct conversion *conversion, struct error *err)
 		.digests_tensors = options->tensor_sha256,
 		.from_disk = conversion->form.from_disk,
 		.only_used = conversion->only_used,
+		.memory_limit = options->memory_limit,
 	};
 
 	if (!create_files(conversion, err)

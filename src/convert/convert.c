@@ -4,12 +4,12 @@
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "megatron/shard_copies.h"
+#include "plan/buffers.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
 /* ---- finding out ------------------------------------------------------------------ */
@@ -93,7 +93,8 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	const struct m2h_convert_options *options = conversion->options;
 	struct decision_log              *log = &conversion->answer.log;
 	char                              parent[4096];
-	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
+	struct shards_options             shards_options = {
+		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
 		.iteration = options->iteration, .indexed = indexed };
 
@@ -182,6 +183,7 @@ static bool
 run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
+	struct buffers                    buffers;
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		goto fail;
@@ -189,7 +191,9 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 		decision_log_decide(&conversion->answer.log, "input_sha256", "option", "used");
 	if (conversion->form.from_disk)
 		decision_log_decide(&conversion->answer.log, "read_back", "option", "disk");
-	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
+	if (!buffers_fit(&buffers, conversion->shards, conversion->plan, options->memory_limit, err))
+		goto fail;
+	conversion->result.memory_bytes = buffers_bytes(&buffers, conversion->plan);
 	if (options->dry_run ? conversion_output_plan(conversion, err)
 		: conversion_output_write(conversion, err))
 		return true;

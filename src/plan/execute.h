@@ -21,6 +21,7 @@ struct execute_options {
 	bool              digests_tensors;      /* make tensor_sha256 */
 	bool              from_disk;            /* what is read back comes from the device */
 	bool              only_used;            /* storages without weights are not read */
+	uint64_t          memory_limit;         /* bytes of the process, see buffers.h */
 };
 
 struct execute_result {
@@ -53,8 +54,5 @@ bool execute_comparison(const struct shards *shards, const struct plan *plan,
 	const struct scatter_target *target, const struct execute_options *options,
 	struct execute_result *result, struct error *err);
 void execute_result_fini(struct execute_result *result);
-
-/* Bytes of the buffers that a run takes at most, beside the tables of plan and model. */
-uint64_t execute_memory_bound(const struct plan *plan);
 
 #endif

@@ -224,7 +224,8 @@ take_deflated(struct input_pass *pass, struct shard_run *item, const unsigned ch
 {
 	size_t count = (size_t)(to - from);
 
-	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST) {
+	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST
+	    && pass->options.inflate_slabs >= INPUT_PASS_AHEAD_SLABS) {
 		item->cut = to;
 		item->ahead = inflate_ahead_open(byte_stream_length(item->shard->stream),
 			INFLATE_AHEAD_ROUND, pass->inflate_pool, send_ahead, item, err);
@@ -526,8 +527,8 @@ input_pass_open(const struct shards *shards, const struct plan *plan,
 	pass->options = *options;
 	if ((pass->order = reading_order_open(shards, plan, used, err)) != NULL
 	    && deal_shards(pass, err)
-	    && (pass->read_pool = slab_pool_open(INPUT_PASS_READ_SLABS, err)) != NULL
-	    && (pass->inflate_pool = slab_pool_open(INPUT_PASS_INFLATE_SLABS, err)) != NULL
+	    && (pass->read_pool = slab_pool_open(options->read_slabs, err)) != NULL
+	    && (pass->inflate_pool = slab_pool_open(options->inflate_slabs, err)) != NULL
 	    && open_conveyors(pass, err))
 		return pass;
 	input_pass_close(pass);

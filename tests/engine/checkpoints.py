@@ -12,24 +12,35 @@ from io import BytesIO
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
 import make_dist        # noqa: E402  the classes that pickle under the names of torch's
 
-HIDDEN, HEADS, FFN, ROWS, POSITIONS = 128, 4, 512, 640, 256
-SHAPES = OrderedDict((
-    ("embedding.word_embeddings.weight", (ROWS, HIDDEN)),
-    ("embedding.position_embeddings.weight", (POSITIONS, HIDDEN)),
-    ("decoder.layers.0.self_attention.linear_qkv.layer_norm_weight", (HIDDEN,)),
-    ("decoder.layers.0.self_attention.linear_qkv.layer_norm_bias", (HIDDEN,)),
-    ("decoder.layers.0.self_attention.linear_qkv.weight", (3 * HIDDEN, HIDDEN)),
-    ("decoder.layers.0.self_attention.linear_qkv.bias", (3 * HIDDEN,)),
-    ("decoder.layers.0.self_attention.linear_proj.weight", (HIDDEN, HIDDEN)),
-    ("decoder.layers.0.self_attention.linear_proj.bias", (HIDDEN,)),
-    ("decoder.layers.0.mlp.linear_fc1.layer_norm_weight", (HIDDEN,)),
-    ("decoder.layers.0.mlp.linear_fc1.layer_norm_bias", (HIDDEN,)),
-    ("decoder.layers.0.mlp.linear_fc1.weight", (FFN, HIDDEN)),
-    ("decoder.layers.0.mlp.linear_fc1.bias", (FFN,)),
-    ("decoder.layers.0.mlp.linear_fc2.weight", (HIDDEN, FFN)),
-    ("decoder.layers.0.mlp.linear_fc2.bias", (HIDDEN,)),
-    ("decoder.final_layernorm.weight", (HIDDEN,)),
-    ("decoder.final_layernorm.bias", (HIDDEN,))))
+ROWS, POSITIONS = 640, 256
+
+
+def shapes(hidden, ffn):
+    return OrderedDict((
+        ("embedding.word_embeddings.weight", (ROWS, hidden)),
+        ("embedding.position_embeddings.weight", (POSITIONS, hidden)),
+        ("decoder.layers.0.self_attention.linear_qkv.layer_norm_weight", (hidden,)),
+        ("decoder.layers.0.self_attention.linear_qkv.layer_norm_bias", (hidden,)),
+        ("decoder.layers.0.self_attention.linear_qkv.weight", (3 * hidden, hidden)),
+        ("decoder.layers.0.self_attention.linear_qkv.bias", (3 * hidden,)),
+        ("decoder.layers.0.self_attention.linear_proj.weight", (hidden, hidden)),
+        ("decoder.layers.0.self_attention.linear_proj.bias", (hidden,)),
+        ("decoder.layers.0.mlp.linear_fc1.layer_norm_weight", (hidden,)),
+        ("decoder.layers.0.mlp.linear_fc1.layer_norm_bias", (hidden,)),
+        ("decoder.layers.0.mlp.linear_fc1.weight", (ffn, hidden)),
+        ("decoder.layers.0.mlp.linear_fc1.bias", (ffn,)),
+        ("decoder.layers.0.mlp.linear_fc2.weight", (hidden, ffn)),
+        ("decoder.layers.0.mlp.linear_fc2.bias", (hidden,)),
+        ("decoder.final_layernorm.weight", (hidden,)),
+        ("decoder.final_layernorm.bias", (hidden,))))
+
+
+def saved(hidden, ffn, model, **more):
+    return {"args": argparse.Namespace(
+        num_layers=1, hidden_size=hidden, num_attention_heads=4, ffn_hidden_size=ffn,
+        max_position_embeddings=POSITIONS, padded_vocab_size=ROWS,
+        tensor_model_parallel_size=1, pipeline_model_parallel_size=1),
+        "checkpoint_version": 3.0, "iteration": 10, "model": model, **more}
 
 
 def parts():
@@ -37,18 +48,13 @@ def parts():
     behind it."""
     numbers = random.Random(345)
     model, state, storages = OrderedDict(), OrderedDict(), []
-    for name, shape in SHAPES.items():
+    for name, shape in shapes(128, 512).items():
         for place, key in ((model, name), (state, name + ".exp_avg"),
                            (state, name + ".exp_avg_sq")):
             place[key] = make_dist.Tensor(shape, str(len(storages)))
             storages.append(b"".join(struct.pack("<e", numbers.gauss(0, 0.02))
                                      for _ in range(math.prod(shape))))
-    args = argparse.Namespace(
-        num_layers=1, hidden_size=HIDDEN, num_attention_heads=HEADS, ffn_hidden_size=FFN,
-        max_position_embeddings=POSITIONS, padded_vocab_size=ROWS,
-        tensor_model_parallel_size=1, pipeline_model_parallel_size=1)
-    return {"args": args, "checkpoint_version": 3.0, "iteration": 10, "model": model,
-            "optimizer": {"state": state}}, storages
+    return saved(128, 512, model, optimizer={"state": state}), storages
 
 
 def pickled(thing):
@@ -75,3 +81,18 @@ def write_legacy(path):
         stream += [struct.pack("<Q", len(storages[int(key)]) // 2), storages[int(key)]]
     path.write_bytes(b"".join(stream))
     return storages
+
+
+def write_large(path):
+    """50 MB of weights, the largest of them 16 MiB, of numbers that repeat after 65,536."""
+    model, storages = OrderedDict(), []
+    numbers = struct.pack("<65536H", *range(65536)).replace(b"\x7c", b"\x3c") \
+        .replace(b"\x7d", b"\x3d").replace(b"\x7e", b"\x3e").replace(b"\x7f", b"\x3f") \
+        .replace(b"\xfc", b"\xbc").replace(b"\xfd", b"\xbd").replace(b"\xfe", b"\xbe") \
+        .replace(b"\xff", b"\xbf")      # no infinities, no NaN
+    for name, shape in shapes(1408, 5632).items():
+        model[name] = make_dist.Tensor(shape, str(len(storages)))
+        bytes_wanted = 2 * math.prod(shape)
+        storages.append((numbers * (bytes_wanted // len(numbers) + 1))[:bytes_wanted])
+    path.write_bytes(b"".join(make_dist.torch_zip(saved(1408, 5632, model), "model_optim_rng",
+                                                  storages)))

@@ -3,11 +3,13 @@ import pathlib
 import sys
 import tempfile
 
+import memory
 import read_back
 import used
 from calls import Bench
 
-PARTS = {"read_back": read_back.run, "used": used.run}
+PARTS = {"read_back": read_back.run, "used": used.run,
+         "memory": memory.run}
 
 
 def main():
