@@ -119,7 +119,7 @@ $(LIB): $(LIB_OBJ)
 $(FAULTS): tests/faults/fail_nth.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
-	  -fno-omit-frame-pointer -shared -o $@ $< -pthread
+	  -U_FORTIFY_SOURCE -fno-omit-frame-pointer -shared -o $@ $< -pthread
 
 # One object in which only the public names are still global.
 $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
