@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzzers bench \
-  install uninstall dist deb static clean
+.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan analyze valgrind \
+  fuzz fuzz-torch fuzzers bench install uninstall dist deb static clean
 
 all:
 
@@ -23,6 +23,20 @@ M2H_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -fPIC -fvisibility=
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes $(if $(WERROR),-Werror)
 M2H_LDLIBS = -lzip -lz -ldeflate -lcjson -lcrypto -lm -pthread
 REQUIRES   = libzip zlib libdeflate libcjson libcrypto
+
+# Hardening, as far as compiler and architecture have it.  _FORTIFY_SOURCE needs the optimizer,
+# gets in the way of sanitizers, and may be given already, as by Debian's rules.
+HARDENING := $(shell for flag in -fstack-protector-strong -fstack-clash-protection \
+  -fcf-protection=full -mbranch-protection=standard; do \
+  $(CC) -Werror $$flag -S -o /dev/null -x c /dev/null 2>/dev/null && echo $$flag; done)
+ifneq ($(filter-out -O0,$(filter -O%,$(CFLAGS))),)
+ifeq ($(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+endif
+M2H_CFLAGS += $(HARDENING)
+M2H_LDFLAGS = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+PIE         = $(if $(findstring -static,$(LDFLAGS)),,-pie)
 
 # ISA-L inflates faster than zlib; it is not packaged for every architecture.  ISAL= does without.
 ISAL   := $(shell echo '\#include <isa-l/igzip_lib.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
@@ -53,6 +67,7 @@ MUTANTS := $(BUILD)/tests/fuzz/mutants
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
+FAULTS  := $(BUILD)/tests/faults/fail_nth.so
 LIBRARY := $(BUILD)/lib/libmegatron2hf.a $(BUILD)/lib/$(SONAME)
 SHELLS  := $(patsubst %,$(BUILD)/completions.%,bash zsh fish)
 PAGES   := $(patsubst man/%,%,$(sort $(wildcard man/*.[1-9])))
@@ -77,7 +92,7 @@ $(BUILD)/megatron2hf: $(BUILD)/src/main.o $(CLI_OBJ) $(LIB)
 $(BUILD)/completions: $(BUILD)/src/completions.o $(CLI_OBJ) $(LIB)
 $(UNIT): %: %.o $(CLI_OBJ) $(LIB)
 $(BENCH): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
-$(BUILD)/bench/cast: $(LIB)
+$(BUILD)/bench/kernel: $(LIB)
 $(STREAM): %: %.o $(LIB)
 $(READERS): %: %.o $(WEIGHTS)
 $(REPLAY): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
@@ -87,7 +102,7 @@ $(FUZZ): LDFLAGS += -fsanitize=fuzzer
 $(MUTANTS): %: %.o $(MUTATE) $(LIB)
 $(BUILD)/megatron2hf $(BUILD)/completions $(UNIT) $(BENCH) $(READERS) $(STREAM) $(REPLAY) $(FUZZ) $(MUTANTS):
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
+	$(CC) $(CFLAGS) $(PIE) $(M2H_LDFLAGS) $(LDFLAGS) -o $@ $^ $(M2H_LDLIBS)
 
 # What the mutators put into pickles.
 $(BUILD)/tests/fuzz/pickle_words.o: M2H_CFLAGS += -I$(BUILD)/tests
@@ -100,6 +115,12 @@ $(BUILD)/tests/fuzz/words.h: tests/fuzz/pickle.dict tests/fuzz/megatron.dict
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
+# Stands between the program and libc; what checks that one must not check this.
+$(FAULTS): tests/faults/fail_nth.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+	  -fno-omit-frame-pointer -shared -o $@ $< -pthread
+
 # One object in which only the public names are still global.
 $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
@@ -109,7 +130,7 @@ $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
 
 $(BUILD)/lib/$(SONAME): $(LIB_OBJ) src/megatron2hf.map
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+	$(CC) $(CFLAGS) $(M2H_LDFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
 	  -Wl,--version-script=src/megatron2hf.map -o $@ $(LIB_OBJ) $(M2H_LDLIBS)
 
 $(SHELLS): $(BUILD)/completions.%: $(BUILD)/completions
@@ -140,7 +161,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS) $(BUILD)/bench/make_ngc
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -165,8 +186,16 @@ asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
-# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
-FUZZ_SECONDS = 60
+# What compilers and checkers find without running anything; then memcheck while it runs.
+analyze:
+	@sh tests/bootstrap.sh analyze
+	@sh tests/analyze/run.sh $(filter -D%,$(M2H_CFLAGS))
+
+valgrind:
+	@sh tests/bootstrap.sh analyze
+	@$(MAKE) --no-print-directory -s all $(UNIT)
+	@sh tests/analyze/valgrind.sh $(BUILD)
+
 # What of the readers and checkers the tests run: lines and branches, by file and in sum.
 coverage:
 	@sh tests/bootstrap.sh coverage
@@ -174,14 +203,22 @@ coverage:
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
 
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
 fuzz:
 	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh fuzz $(BUILD)/fuzz
 
+# Mutants through torch.load and through us; does nothing where PYTHON has no torch.
+MUTANTS_COUNT = 2000
+fuzz-torch: all $(MUTANTS)
+	@$${PYTHON:-/usr/bin/python3} tests/fuzz/differential.py $(BUILD) $(MUTANTS_COUNT)
+
 fuzzers: M2H_CFLAGS += -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 fuzzers: $(FUZZ)
 
+# tests/bench/run.sh has its parts; SCALE=1 and REFERENCE=1 add two, PARTS="NAME ..." chooses.
 bench: all $(BENCH)
 	sh tests/bench/run.sh $(BUILD) $(BUILD)/megatron2hf
 
@@ -236,8 +273,11 @@ help:
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
+	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
+	@echo "make valgrind    memcheck over unit tests and conversions"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
-	@echo "make bench       full-size benchmark: 7 GB of disk, some minutes"
+	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
+	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make dist        source tarball, the same bytes every time"

@@ -34,6 +34,8 @@ CHANGELOG
 # The environment of the make that called says nothing to this one.
 unset MAKEFLAGS MFLAGS MAKELEVEL BUILD CC CFLAGS PREFIX DESTDIR
 dpkg-buildpackage -us -uc -b
+sh tests/install/hardening.sh debian/megatron2hf/usr/bin/megatron2hf
+sh tests/install/hardening.sh debian/libmegatron2hf0/usr/lib/*/libmegatron2hf.so.0
 cd ..
 lintian --fail-on=error,warning --tag-display-limit 0 ./*.changes
 ls -l ./*.deb

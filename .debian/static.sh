@@ -55,21 +55,23 @@ unpack "$4" "$5" "$6"
 
 cmake -S "$out/libzip" -B "$out/libzip/build" -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF \
-    -DENABLE_COMMONCRYPTO=OFF -DENABLE_GNUTLS=OFF -DENABLE_MBEDTLS=OFF -DENABLE_OPENSSL=OFF \
+    -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DENABLE_COMMONCRYPTO=OFF \
+    -DENABLE_GNUTLS=OFF -DENABLE_MBEDTLS=OFF -DENABLE_OPENSSL=OFF \
     -DENABLE_BZIP2=OFF -DENABLE_LZMA=OFF -DENABLE_ZSTD=OFF -DBUILD_TOOLS=OFF \
     -DBUILD_REGRESS=OFF -DBUILD_EXAMPLES=OFF -DBUILD_DOC=OFF \
     -DCMAKE_POLICY_VERSION_MINIMUM=3.5 >"$out/libzip.log" 2>&1 &&
     cmake --build "$out/libzip/build" --target install >>"$out/libzip.log" 2>&1 ||
     { tail "$out/libzip.log"; exit 1; }
 cp "$out/cjson/cJSON.h" "$prefix/include/cjson/"
-${CC:-cc} -O2 -c -o "$out/cjson/cJSON.o" "$out/cjson/cJSON.c"
+${CC:-cc} -O2 -fPIC -c -o "$out/cjson/cJSON.o" "$out/cjson/cJSON.c"
 rm -f "$prefix/lib/libcjson.a"
 ar rcs "$prefix/lib/libcjson.a" "$out/cjson/cJSON.o"
 
 # There is no static ISA-L either, so zlib inflates.  libcrypto warns that it could look up host
 # names: nothing here asks it to.
 ${MAKE:-make} -s BUILD="$out/build" ISAL= CPPFLAGS="-I$prefix/include" \
-    LDFLAGS="-static -L$prefix/lib" "$out/build/megatron2hf" 2>"$out/build.log" ||
+    LDFLAGS="-static-pie -L$prefix/lib" "$out/build/megatron2hf" 2>"$out/build.log" ||
     { cat "$out/build.log"; exit 1; }
 cp "$out/build/megatron2hf" "$out/megatron2hf"
+sh tests/install/hardening.sh "$out/megatron2hf"
 echo "$out/megatron2hf"

@@ -1,3 +1,4 @@
+#include "base/crypt_memory.h"
 #include "base/signals.h"
 #include "cli/command.h"
 #include "megatron2hf.h"
@@ -28,6 +29,7 @@ main(int argc, char **argv)
 	int status;
 
 	open_standard_descriptors();
+	crypt_memory_watch();
 	m2h_install_signals();
 	status = command_run(argc, argv);
 	/* All is cleaned up: let the shell see which signal it was. */

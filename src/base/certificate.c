@@ -1,5 +1,6 @@
 #include "base/certificate.h"
 
+#include "base/crypt_memory.h"
 #include "base/text.h"
 
 #include <openssl/bio.h>
@@ -85,11 +86,13 @@ read_all(BIO *memory, struct certificate_list *list, size_t most, struct error *
 			return error_set(err, ERROR_LIMIT, "certificates",
 				"more than %zu certificates", most);
 	}
-	if (!is_end_of_pem() || certificate_count(list) == 0)
-		return error_set(err, ERROR_CORRUPT, "sigcert",
-			certificate_count(list) == 0 ? "not a certificate in PEM"
-			: "certificate %zu of the file is damaged", certificate_count(list) + 1);
-	return true;
+	if (is_end_of_pem() && certificate_count(list) > 0)
+		return true;
+	if (crypt_memory_ended())
+		return error_no_memory(err, 0);
+	return error_set(err, ERROR_CORRUPT, "sigcert",
+		certificate_count(list) == 0 ? "not a certificate in PEM"
+		: "certificate %zu of the file is damaged", certificate_count(list) + 1);
 }
 
 struct certificate_list *
@@ -120,6 +123,8 @@ certificate_add_der(struct certificate_list *list, const void *der, size_t lengt
 	X509                *certificate = length <= LONG_MAX
 		? d2i_X509(NULL, &end, (long)length) : NULL;
 
+	if (certificate == NULL && crypt_memory_ended())
+		return error_no_memory(err, length);
 	ERR_clear_error();
 	if (certificate == NULL || end != (const unsigned char *)der + length) {
 		X509_free(certificate);
@@ -148,8 +153,9 @@ certificate_key(const struct certificate_list *chain, struct error *err)
 	EVP_PKEY         *pkey = X509_get_pubkey(at(chain, 0));
 	struct ecdsa_key *key = NULL;
 
-	ERR_clear_error();
-	if (pkey == NULL)
+	if (pkey == NULL && crypt_memory_ended())
+		error_no_memory(err, 0);
+	else if (pkey == NULL)
 		error_set(err, ERROR_UNSUPPORTED, "sigkey",
 			"the certificate has a key of an unknown kind");
 	else
@@ -233,16 +239,22 @@ certificate_check(const struct certificate_list *chain,
 		goto out;
 	}
 	if (!begin_of(leaf, &begin)) {
-		error_set(err, ERROR_MISMATCH, "sigcert",
-			"the certificate is not trusted: its validity has no beginning");
+		if (crypt_memory_ended())
+			error_no_memory(err, 0);
+		else
+			error_set(err, ERROR_MISMATCH, "sigcert", "the certificate is not trusted: "
+				"its validity has no beginning");
 		goto out;
 	}
 	X509_STORE_CTX_set_time(context, 0, begin);
-	if (X509_verify_cert(context) != 1)
+	if (X509_verify_cert(context) == 1)
+		done = certificate_may_sign(chain, err);
+	else if (X509_STORE_CTX_get_error(context) == X509_V_ERR_OUT_OF_MEM
+	    || crypt_memory_ended())
+		error_no_memory(err, 0);
+	else
 		error_set(err, ERROR_MISMATCH, "sigcert", "the certificate is not trusted: %s",
 			X509_verify_cert_error_string(X509_STORE_CTX_get_error(context)));
-	else
-		done = certificate_may_sign(chain, err);
 out:
 	X509_STORE_CTX_free(context);
 	X509_STORE_free(store);

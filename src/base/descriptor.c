@@ -3,6 +3,7 @@
 #include "base/signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -24,6 +25,38 @@ descriptor_write(int fd, const void *bytes, size_t length)
 		length -= (size_t)wrote;
 	}
 	return true;
+}
+
+bool
+descriptor_read_at(int fd, uint64_t offset, void *to, size_t room, size_t *count)
+{
+	unsigned char *at = to;
+	ssize_t        got = 1;
+
+	for (*count = 0; *count < room && got != 0;) {
+		got = pread(fd, at + *count, room - *count, (off_t)(offset + *count));
+		if (got < 0 && errno != EINTR)
+			return false;
+		*count += got > 0 ? (size_t)got : 0;
+	}
+	return true;
+}
+
+int
+descriptor_open(int directory, const char *entry, int flags, unsigned mode)
+{
+	int fd;
+
+	do
+		fd = openat(directory, entry, flags | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+int
+descriptor_open_directory(int directory, const char *entry, int flags)
+{
+	return descriptor_open(directory, entry, O_RDONLY | O_DIRECTORY | flags, 0);
 }
 
 bool

@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,11 @@ struct digest *
 digest_open(enum digest_algorithm algorithm)
 {
 	const EVP_MD  *method = algorithm == DIGEST_SHA256 ? EVP_sha256() : EVP_sha1();
-	struct digest *digest = malloc(sizeof *digest);
+	struct digest *digest;
 
-	if (digest == NULL)
+	/* Where memory ended while OpenSSL set itself up, all else in it would crash. */
+	if (OSSL_LIB_CTX_get0_global_default() == NULL
+	    || (digest = malloc(sizeof *digest)) == NULL)
 		return NULL;
 	digest->context = EVP_MD_CTX_new();
 	if (digest->context == NULL || EVP_DigestInit_ex(digest->context, method, NULL) != 1) {
@@ -46,7 +49,7 @@ digest_hex(struct digest *digest, char to[DIGEST_HEX_SIZE])
 
 	to[0] = '\0';
 	EVP_DigestFinal_ex(digest->context, raw, &length);
-	for (unsigned i = 0; i < length && 2 * i + 2 < DIGEST_HEX_SIZE; i++)
+	for (size_t i = 0; i < length && 2 * i + 2 < DIGEST_HEX_SIZE; i++)
 		snprintf(to + 2 * i, 3, "%02x", raw[i]);
 }
 

@@ -1,5 +1,7 @@
 #include "base/ecdsa.h"
 
+#include "base/crypt_memory.h"
+
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -33,16 +35,12 @@ static const struct {
 static bool
 fail(struct error *err, enum error_kind kind, const char *slug, const char *what)
 {
-	unsigned long fault = ERR_peek_last_error();
-	const char   *reason = ERR_reason_error_string(fault);
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
-	if (ERR_GET_REASON(fault) == ERR_R_MALLOC_FAILURE)
-		error_no_memory(err, 0);
-	else
-		error_set(err, kind, slug, "%s%s%s", what, reason != NULL ? ": " : "",
-			reason != NULL ? reason : "");
-	ERR_clear_error();
-	return false;
+	if (crypt_memory_ended())
+		return error_no_memory(err, 0);
+	return error_set(err, kind, slug, "%s%s%s", what, reason != NULL ? ": " : "",
+		reason != NULL ? reason : "");
 }
 
 /* ---- keys ------------------------------------------------------------------------- */
@@ -50,6 +48,8 @@ fail(struct error *err, enum error_kind kind, const char *slug, const char *what
 static bool
 unsupported(struct error *err, const char *kind)
 {
+	if (crypt_memory_ended())
+		return error_no_memory(err, 0);
 	error_set(err, ERROR_UNSUPPORTED, "sigkey", "%s keys are not part of OMS v1.0 (expected "
 		"ECDSA on P-256, P-384 or P-521)", kind);
 	return error_hint(err, "openssl ecparam -name prime256v1 -genkey -noout -out key.pem "
@@ -91,7 +91,8 @@ take_fingerprint(struct ecdsa_key *key, struct error *err)
 	    && (length = BIO_get_mem_data(memory, &pem)) > 0)
 		done = digest_sha256(pem, (size_t)length, key->fingerprint);
 	BIO_free(memory);
-	return done || fail(err, ERROR_LIMIT, "oom", "the public key cannot be written");
+	ERR_clear_error();
+	return done || error_no_memory(err, 0);
 }
 
 struct ecdsa_key *
@@ -191,13 +192,15 @@ ecdsa_read_private(const char *pem, size_t length, ecdsa_passphrase *ask, void *
 	BIO_free(memory);
 	if (pkey != NULL)
 		return finish(pkey, err);
-	if (question.was_asked && !question.was_refused)
+	if (question.was_refused)
+		ERR_clear_error();
+	else if (!question.was_asked)
+		fail(err, ERROR_CORRUPT, "sigkey", "not a key in PEM");
+	else if (crypt_memory_ended())
+		error_no_memory(err, 0);
+	else
 		error_set(err, ERROR_NO_OUTPUT, "signpath",
 			"the key cannot be decrypted: the passphrase is wrong, or the key damaged");
-	if (question.was_asked)
-		ERR_clear_error();
-	else
-		fail(err, ERROR_CORRUPT, "sigkey", "not a key in PEM");
 	return NULL;
 }
 
@@ -238,19 +241,24 @@ ecdsa_sign(const struct ecdsa_key *key, const void *bytes, size_t length,
 {
 	EVP_MD_CTX    *context = EVP_MD_CTX_new();
 	unsigned char *der = NULL;
-	size_t         size = 0;
+	size_t         room = 0, size;
 	bool           done = false;
 
 	if (context == NULL || EVP_DigestSignInit(context, NULL, key->method, NULL, key->pkey) != 1
-	    || EVP_DigestSign(context, NULL, &size, bytes, length) != 1
-	    || (der = malloc(size)) == NULL)
+	    || EVP_DigestSign(context, NULL, &room, bytes, length) != 1)
 		goto out;
-	if (EVP_DigestSign(context, der, &size, bytes, length) != 1)
+	size = room;
+	if ((der = malloc(room)) == NULL) {
+		error_no_memory(err, room);
+		goto out;
+	}
+	/* Without memory OpenSSL 3.0 says that all went well, and gives -1 for a length. */
+	if (EVP_DigestSign(context, der, &size, bytes, length) != 1 || size > room)
 		goto out;
 	text_add_bytes(signature, der, size);
-	done = !signature->failed;
+	done = !signature->failed || error_no_memory(err, size);
 out:
-	if (!done)
+	if (!done && err->kind != ERROR_LIMIT)
 		fail(err, ERROR_INTERNAL, "sign", "OpenSSL cannot sign with this key");
 	free(der);
 	EVP_MD_CTX_free(context);
@@ -271,11 +279,11 @@ ecdsa_verify(const struct ecdsa_key *key, const void *bytes, size_t length,
 	EVP_MD_CTX_free(context);
 	if (!is_ready)
 		return fail(err, ERROR_LIMIT, "oom", "OpenSSL cannot verify with this key");
-	ERR_clear_error();
 	if (is_good)
 		return true;
-	return error_set(err, ERROR_MISMATCH, "sigbad", "signature does not verify with key %s",
-		key->fingerprint);
+	return crypt_memory_ended() ? error_no_memory(err, 0)
+		: error_set(err, ERROR_MISMATCH, "sigbad",
+			"signature does not verify with key %s", key->fingerprint);
 }
 
 void

@@ -40,8 +40,10 @@ error_os(struct error *err, enum error_kind kind, const char *slug, const char *
 	size_t  used;
 	va_list args;
 
-	if (cause == ENOMEM)
+	if (cause == ENOMEM) {
 		kind = ERROR_LIMIT;
+		slug = "oom";
+	}
 	va_start(args, fmt);
 	set_text(err, kind, slug, fmt, args);
 	va_end(args);
@@ -54,8 +56,9 @@ error_os(struct error *err, enum error_kind kind, const char *slug, const char *
 bool
 error_no_memory(struct error *err, uint64_t bytes)
 {
-	return error_set(err, ERROR_LIMIT, "oom", "out of memory (%" PRIu64 " bytes wanted)",
-		bytes);
+	return bytes == 0 ? error_set(err, ERROR_LIMIT, "oom", "out of memory")
+		: error_set(err, ERROR_LIMIT, "oom", "out of memory (%" PRIu64 " bytes wanted)",
+			bytes);
 }
 
 bool
@@ -93,6 +96,9 @@ error_in_member(struct error *err, const char *member)
 {
 	char inner[sizeof err->member];
 
+	/* A file that cannot be written is none of the input's, whose members these are. */
+	if (err->kind == ERROR_NO_OUTPUT && err->file[0] != '\0')
+		return false;
 	memcpy(inner, err->member, sizeof inner);
 	text_format(err->member, sizeof err->member, "%s%s%s", member,
 		inner[0] != '\0' ? ":" : "", inner);

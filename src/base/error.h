@@ -42,10 +42,10 @@ struct error {
 /* All of these return false, so that `return error_set(...)` reads well. */
 bool error_set(struct error *err, enum error_kind kind, const char *slug,
 	const char *fmt, ...) ERROR_PRINTF(4, 5);
-/* As error_set, with ": " and the text of errno at the end.  ENOMEM becomes ERROR_LIMIT. */
+/* As error_set, with ": " and the text of errno at the end.  ENOMEM becomes ERROR_LIMIT "oom". */
 bool error_os(struct error *err, enum error_kind kind, const char *slug,
 	const char *fmt, ...) ERROR_PRINTF(4, 5);
-bool error_no_memory(struct error *err, uint64_t bytes);
+bool error_no_memory(struct error *err, uint64_t bytes);        /* 0: not known */
 bool error_hint(struct error *err, const char *fmt, ...) ERROR_PRINTF(2, 3);
 bool error_at(struct error *err, uint64_t offset);
 bool error_in_file(struct error *err, const char *path);

@@ -1,5 +1,6 @@
 #include "base/sibling.h"
 
+#include "base/descriptor.h"
 #include "base/path.h"
 #include "base/text.h"
 
@@ -40,7 +41,7 @@ take_name(struct sibling *sibling, const char *path, struct error *err)
 static bool
 open_parent(struct sibling *sibling, const char *parent, struct error *err)
 {
-	sibling->parent = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sibling->parent = descriptor_open_directory(AT_FDCWD, parent, 0);
 	if (sibling->parent >= 0)
 		return true;
 	if (errno != ENOENT)
@@ -97,11 +98,11 @@ sibling_check(const struct sibling *sibling, bool replace, struct error *err)
 
 /* ---- removing --------------------------------------------------------------------- */
 
-/* Without following a link, and never out of the directory. */
-static bool
+/* Without following a link, and never out of the directory; MAX_TREE_DEPTH calls at most. */
+static bool     /* NOLINTNEXTLINE(misc-no-recursion) */
 remove_tree(int parent, const char *name, unsigned depth)
 {
-	int            fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int            fd = descriptor_open_directory(parent, name, O_NOFOLLOW);
 	DIR           *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
@@ -153,8 +154,8 @@ static bool
 remove_if_stale(const struct sibling *sibling, const char *entry, bool replace,
 	struct error *err)
 {
-	int  fd = openat(sibling->parent, entry,
-		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int  fd = descriptor_open(sibling->parent, entry,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 	bool minds = sibling->kind == SIBLING_DIRECTORY
 		|| (sibling->kind == SIBLING_FILE && !replace);
 	bool free_to_go = true;
@@ -177,7 +178,7 @@ remove_if_stale(const struct sibling *sibling, const char *entry, bool replace,
 static bool
 remove_stale(const struct sibling *sibling, bool replace, struct error *err)
 {
-	int            fd = openat(sibling->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int            fd = descriptor_open_directory(sibling->parent, ".", 0);
 	DIR           *entries = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	bool           free_to_go = true;
@@ -202,15 +203,14 @@ static bool
 make_entry(struct sibling *sibling)
 {
 	if (sibling->kind == SIBLING_FILE) {
-		sibling->fd = openat(sibling->parent, sibling->made,
-			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		sibling->fd = descriptor_open(sibling->parent, sibling->made,
+			O_WRONLY | O_CREAT | O_EXCL, 0666);
 		return sibling->fd >= 0;
 	}
 	if (mkdirat(sibling->parent, sibling->made,
 		sibling->kind == SIBLING_PRIVATE ? 0700 : 0777) != 0)
 		return false;
-	sibling->fd = openat(sibling->parent, sibling->made,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	sibling->fd = descriptor_open_directory(sibling->parent, sibling->made, O_NOFOLLOW);
 	return true;
 }
 
@@ -223,23 +223,38 @@ lock(int fd)
 		|| errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK;
 }
 
+/* Does the name still lead to what is open?  errno is EWOULDBLOCK where another run took it. */
+static bool
+is_still_there(const struct sibling *sibling)
+{
+	struct stat opened, named;
+
+	if (fstat(sibling->fd, &opened) != 0)
+		return false;
+	if (fstatat(sibling->parent, sibling->made, &named, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+			return true;
+		errno = EWOULDBLOCK;
+	} else if (errno == ENOENT) {
+		errno = EWOULDBLOCK;
+	}
+	return false;
+}
+
 /* Locks what was just made.  false: it is gone again, because another run took it for a stale
  * one or because it cannot be used. */
 static bool
 lock_entry(struct sibling *sibling)
 {
-	struct stat opened, named;
-	bool        locked = sibling->fd >= 0 && lock(sibling->fd);
-	int         fault = errno;
+	int fault;
 
-	if (locked && fstat(sibling->fd, &opened) == 0
-	    && fstatat(sibling->parent, sibling->made, &named, AT_SYMLINK_NOFOLLOW) == 0
-	    && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+	if (sibling->fd >= 0 && lock(sibling->fd) && is_still_there(sibling))
 		return true;
+	fault = errno;
 	if (sibling->fd >= 0)
 		close(sibling->fd);
 	sibling->fd = -1;
-	if (!locked && fault != EWOULDBLOCK)
+	if (fault != EWOULDBLOCK)
 		unlinkat(sibling->parent, sibling->made,
 			sibling->kind == SIBLING_FILE ? 0 : AT_REMOVEDIR);
 	errno = fault;
@@ -275,6 +290,33 @@ sibling_make(struct sibling *sibling, bool replace, struct error *err)
 			sibling->path);
 	return error_os(err, ERROR_NO_OUTPUT, "mkdir", "cannot make a directory %s '%s'",
 		sibling->kind == SIBLING_PRIVATE ? "in" : "beside", sibling->path);
+}
+
+bool
+sibling_can_replace(const struct sibling *sibling, struct error *err)
+{
+	const int   fd = sibling->fd;
+	struct stat found;
+	bool        can;
+	int         fault;
+
+	if (fstatat(sibling->parent, sibling->name, &found, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT || error_os(err, ERROR_NO_OUTPUT, "exists",
+			"cannot look at '%s'", sibling->path);
+	errno = 0;
+	can = mkdirat(fd, "a", 0700) == 0 && mkdirat(fd, "b", 0700) == 0
+		&& renameat2(fd, "a", fd, "b", RENAME_EXCHANGE) == 0;
+	fault = errno;
+	can = unlinkat(fd, "a", AT_REMOVEDIR) == 0 && can;
+	can = unlinkat(fd, "b", AT_REMOVEDIR) == 0 && can;
+	if (can)
+		return true;
+	errno = fault != 0 ? fault : errno;
+	error_os(err, ERROR_NO_OUTPUT, "renamefail", "cannot replace '%s'", sibling->path);
+	if (fault != EINVAL && fault != ENOSYS)
+		return false;
+	return error_hint(err, "this file system cannot exchange two directories: remove "
+		"'%s' first", sibling->path);
 }
 
 /* Over what is there; errno is EEXIST where that is of another kind. */

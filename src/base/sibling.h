@@ -39,6 +39,9 @@ bool sibling_check(const struct sibling *sibling, bool replace, struct error *er
  * writing, of mode 0777 or 0666 less the umask.  "stale": another run is at it, which a file
  * that may be replaced does not mind. */
 bool sibling_make(struct sibling *sibling, bool replace, struct error *err);
+/* Can a directory that was made replace one that exists?  Tried within it, so that a file system
+ * that cannot exchange two of them says so before the work. */
+bool sibling_can_replace(const struct sibling *sibling, struct error *err);
 /* One rename; of two directories that is an exchange, and the old one then bears the name
  * `made`.  What must not be replaced is not, even where it came just now: errno is EEXIST. */
 bool sibling_move(const struct sibling *sibling, bool replace);

@@ -67,7 +67,8 @@ open_at(const char *path, enum sibling_kind kind, bool replace, struct error *er
 	staging->replace = replace;
 	if (sibling_find(&staging->sibling, path, kind, err)
 	    && (kind == SIBLING_PRIVATE || sibling_check(&staging->sibling, replace, err))
-	    && sibling_make(&staging->sibling, replace, err))
+	    && sibling_make(&staging->sibling, replace, err)
+	    && (!replace || sibling_can_replace(&staging->sibling, err)))
 		return staging;
 	staging_close(staging);
 	return NULL;
@@ -95,7 +96,7 @@ staging_create(struct staging *staging, const char *name, uint64_t size, struct 
 		error_set(err, ERROR_LIMIT, "files", "more than %d output files", MAX_FILES);
 		return -1;
 	}
-	file->fd = openat(staging->sibling.fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	file->fd = descriptor_open(staging->sibling.fd, name, O_RDWR | O_CREAT | O_EXCL, 0666);
 	if (file->fd < 0) {
 		error_os(err, ERROR_NO_OUTPUT, "create", "cannot create the file");
 		error_in_file(err, name);
@@ -161,30 +162,38 @@ staging_sync(struct staging *staging, struct error *err)
 	return true;
 }
 
+/* What bears the staging name after an exchange, if that is what was replaced. */
+static bool
+remove_old(const struct sibling *sibling, const struct stat *old)
+{
+	struct stat made;
+
+	if (fstatat(sibling->parent, sibling->made, &made, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT;
+	return made.st_ino != old->st_ino || made.st_dev != old->st_dev
+		|| sibling_remove_tree(sibling, sibling->made);
+}
+
 bool
 staging_publish(struct staging *staging, struct error *err)
 {
 	struct sibling *sibling = &staging->sibling;
-	struct stat     old, made;
+	struct stat     old;
 	bool            replaced;
 
 	replaced = fstatat(sibling->parent, sibling->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
-	if (!sibling_move(sibling, staging->replace)) {
-		error_os(err, ERROR_NO_OUTPUT, "renamefail", "cannot move the result to '%s'",
-			sibling->path);
-		return err->os_errno != EINVAL || !replaced ? false : error_hint(err,
-			"this file system cannot exchange two directories: remove '%s' first",
-			sibling->path);
-	}
+	if (!replaced && errno != ENOENT)
+		return error_os(err, ERROR_NO_OUTPUT, "exists", "cannot look at '%s'", sibling->path);
+	if (!sibling_move(sibling, staging->replace))
+		return error_os(err, ERROR_NO_OUTPUT, "renamefail",
+			"cannot move the result to '%s'", sibling->path);
 	staging->published = true;
 	/* After an exchange the old tree bears the staging name; it goes once ours is safe. */
 	if (!descriptor_sync(sibling->parent))
 		return error_os(err, ERROR_NO_OUTPUT, "eio", "'%s' is complete and in its place%s%s, "
 			"but the directory that holds it cannot be synced", sibling->path,
 			replaced ? ", what it replaced is in " : "", replaced ? sibling->made : "");
-	if (replaced && fstatat(sibling->parent, sibling->made, &made, AT_SYMLINK_NOFOLLOW) == 0
-	    && made.st_ino == old.st_ino && made.st_dev == old.st_dev
-	    && !sibling_remove_tree(sibling, sibling->made))
+	if (replaced && !remove_old(sibling, &old))
 		return error_os(err, ERROR_NO_OUTPUT, "oldtree", "'%s' is complete, but what it "
 			"replaced could not be removed and is in '%s'", sibling->path, sibling->made);
 	return true;

@@ -41,7 +41,8 @@ bool
 pem_file_read(const char *path, struct pem_file *file, struct error *err)
 {
 	bool is_input = strcmp(path, "-") == 0;
-	int  fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	int  fd = is_input ? STDIN_FILENO
+		: descriptor_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0);
 	bool done;
 
 	*file = (struct pem_file){ .bytes = NULL };

@@ -1,5 +1,7 @@
 #include "check/signed_files.h"
 
+#include "base/descriptor.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,8 +107,7 @@ static bool
 list_folder(struct walk *walk, const struct folder *folder, struct error *err)
 {
 	const char    *shown = folder->name[0] != '\0' ? folder->name : ".";
-	int            fd = openat(walk->directory, shown,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int            fd = descriptor_open_directory(walk->directory, shown, O_NOFOLLOW);
 	DIR           *stream = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *item = NULL;
 	bool           done = stream != NULL;

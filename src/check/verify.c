@@ -1,5 +1,6 @@
 #include "check/verify.h"
 
+#include "base/descriptor.h"
 #include "base/json.h"
 #include "base/signals.h"
 #include "check/verify_entries.h"
@@ -224,7 +225,7 @@ verify_directory(const char *directory, const struct verify_trust *trust,
 
 	*result = (struct verify_result){ 0 };
 	arena_init(&result->arena, ARENA_LIMIT);
-	run.directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	run.directory = descriptor_open_directory(AT_FDCWD, directory, 0);
 	if (run.directory == -1) {
 		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
 		if (err->os_errno == ENOTDIR)

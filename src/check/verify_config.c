@@ -4,6 +4,7 @@
 #include "container/input_file.h"
 #include "gpt2/tokenizer_read.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,20 @@ check_fixed_keys(struct verify_run *run, const char *bytes, size_t length)
 	json_free(root);
 }
 
+/* verify_directory tells of a file that is damaged, or cannot be read; not of one that could be
+ * read then, and cannot now. */
+static void
+tell_late_fault(struct verify_run *run, const char *name, struct error *fault)
+{
+	const bool is_absent = fault->os_errno == ENOENT;
+
+	if (run->result->problem_count > 0 || is_absent
+	    || (fault->kind != ERROR_NO_INPUT && fault->kind != ERROR_LIMIT))
+		return;
+	text_format(fault->file, sizeof fault->file, "%s", name);
+	verify_run_problem(run, fault);
+}
+
 bool
 verify_config_read(struct verify_run *run, struct gpt2_config *config, char activation[64])
 {
@@ -70,6 +85,8 @@ verify_config_read(struct verify_run *run, struct gpt2_config *config, char acti
 	bool               done = false;
 
 	text_add(&path, "%s/" NAME, run->path);
+	if (path.failed)
+		error_no_memory(&ignored, path.length);
 	file = path.failed ? NULL : input_file_open(path.bytes, ".", &ignored);
 	if (file != NULL)
 		bytes = input_file_text(file, CONFIG_BYTES, &ignored);
@@ -77,6 +94,8 @@ verify_config_read(struct verify_run *run, struct gpt2_config *config, char acti
 		done = config_read(bytes, (size_t)file->size, config, activation, &ignored);
 	if (done)
 		check_fixed_keys(run, bytes, (size_t)file->size);
+	else
+		tell_late_fault(run, NAME, &ignored);
 	free(bytes);
 	input_file_close(file);
 	text_free(&path);

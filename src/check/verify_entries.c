@@ -1,5 +1,7 @@
 #include "check/verify_entries.h"
 
+#include "base/descriptor.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -152,8 +154,8 @@ report_folder(struct verify_run *run, const struct folder *folder)
 static bool
 list_folder(struct walk *walk, const struct folder *folder, struct error *err)
 {
-	int            fd = openat(walk->run->directory, folder->name[0] != '\0' ? folder->name : ".",
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int            fd = descriptor_open_directory(walk->run->directory,
+		folder->name[0] != '\0' ? folder->name : ".", O_NOFOLLOW);
 	DIR           *stream = fd != -1 ? fdopendir(fd) : NULL;
 	struct dirent *item;
 	bool           done = true;

@@ -237,6 +237,8 @@ compare_with(struct comparing *comparing, bool indexed, size_t *compared, struct
 	done = comparing->model != NULL && shard_copies_check(comparing->shards, err)
 		&& compare_form(comparing, WEIGHTS_SAFETENSORS, compared, err)
 		&& compare_form(comparing, WEIGHTS_TORCH, compared, err);
+	if (!done)
+		shards_blame_change(comparing->shards, err);
 	model_close(comparing->model);
 	shards_close(comparing->shards);
 	return done;

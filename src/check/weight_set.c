@@ -1,5 +1,6 @@
 #include "check/weight_set.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "check/weight_index.h"
 #include "check/weight_read.h"
@@ -7,6 +8,7 @@
 #include "gpt2/safetensors_file.h"
 #include "torch/torch_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,9 +343,15 @@ add_directory(struct opening *opening, const struct folder *folder, enum weight_
 		struct stat             found;
 		struct text             shown = { 0 };
 
-		if ((form != WEIGHTS_ANY && form != candidate->form)
-		    || fstatat(folder->fd, candidate->name, &found, 0) != 0)
+		if (form != WEIGHTS_ANY && form != candidate->form)
 			continue;
+		if (fstatat(folder->fd, candidate->name, &found, 0) != 0) {
+			if (errno == ENOENT)
+				continue;
+			error_os(err, ERROR_NO_INPUT, "noinput", "cannot look at %s",
+				candidate->name);
+			return error_in_file(err, folder->path);
+		}
 		if (!candidate->is_index)
 			return add_entry(opening, folder, candidate->name, candidate->form, err);
 		if (add_index(opening, folder, candidate, err))
@@ -388,9 +396,13 @@ open_path(struct opening *opening, const char *path, enum weight_form form, stru
 	struct folder folder = { .path = path };
 	bool          done;
 
-	folder.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder.fd == -1)
+	folder.fd = descriptor_open_directory(AT_FDCWD, path, 0);
+	if (folder.fd < 0 && (errno == ENOTDIR || errno == ENOENT))
 		return add_file(opening, AT_FDCWD, path, path, form, err);
+	if (folder.fd < 0) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot open it");
+		return error_in_file(err, path);
+	}
 	done = add_directory(opening, &folder, form, err);
 	close(folder.fd);
 	return done;

@@ -20,24 +20,50 @@ static command_function *const functions[COMMAND_COUNT] = {
 	[COMMAND_HELP] = command_help,
 };
 
-/* A reader that went away had enough; any other failure to write is one of ours.  What went
- * wrong before keeps its status. */
+int
+command_usage_status(const struct m2h_error *usage)
+{
+	return strcmp(usage->slug, "oom") == 0 ? M2H_LIMIT : M2H_USAGE;
+}
+
+static command_function *
+function_of(const struct options *options)
+{
+	return options->help || options->version ? command_help : functions[options->command];
+}
+
+/* What was to be said is lost.  The little that a document takes may be there again, now that
+ * the result is gone. */
 static int
-write_output(const struct options *options, const struct text *out, int status)
+say_no_memory(const struct options *options, struct text *out, int status)
+{
+	const struct m2h_error no_memory = { "oom", "out of memory", "" };
+
+	report_error(options, no_memory.message, NULL);
+	text_free(out);
+	if (!options->json)
+		return status > M2H_MISMATCH ? status : M2H_LIMIT;
+	return function_of(options)(options, &no_memory, out);
+}
+
+/* A reader that went away had enough; any other failure to write is one of ours.  What went
+ * wrong before keeps its status, but for an answer that did not arrive. */
+static int
+write_output(const struct options *options, struct text *out, int status)
 {
 	char  line[256];
 	int   fault;
 
-	if (out->failed) {
-		report_error(options, "out of memory", NULL);
-		return status != M2H_OK ? status : M2H_LIMIT;
-	}
+	if (out->failed)
+		status = say_no_memory(options, out, status);
+	if (out->failed)
+		return status;
 	fault = report_write(STDOUT_FILENO, out);
 	if (fault == 0 || fault == EPIPE)
 		return status;
 	report_error(options, text_format(line, sizeof line, "standard output: write error: %s",
 		strerror(fault)), NULL);
-	return status != M2H_OK ? status : M2H_NO_OUTPUT;
+	return status > M2H_MISMATCH ? status : M2H_NO_OUTPUT;
 }
 
 static int
@@ -61,12 +87,9 @@ command_run(int argc, char **argv)
 	int              status;
 
 	if (command_line_parse(&options, argc, argv, &err)) {
-		const bool is_help = options.help || options.version;
-
-		if (!is_help)
+		if (!options.help && !options.version)
 			confinement_enter(&options);
-		status = is_help ? command_help(&options, NULL, &out)
-			: functions[options.command](&options, NULL, &out);
+		status = function_of(&options)(&options, NULL, &out);
 	} else if (argc <= 1) {
 		return say_short_help(&options);
 	} else {

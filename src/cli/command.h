@@ -14,10 +14,13 @@ int command_run(int argc, char **argv);
 /*
  * One function for each command, in a file of its name: the exit status, with what belongs on
  * standard output added to *out.  What is said to the person goes to standard error at once.
- * A usage error comes as *usage, NULL for none: the command then only says so, in its form.
+ * A usage error, or that memory ended, comes as *usage, NULL for none: the command then only
+ * says so, in its form.
  */
 typedef int command_function(const struct options *options, const struct m2h_error *usage,
 	struct text *out);
+/* The status of what came as *usage. */
+int command_usage_status(const struct m2h_error *usage);
 command_function command_convert, command_inspect, command_verify, command_diff, command_sign,
 	command_help;
 

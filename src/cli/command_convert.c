@@ -232,8 +232,8 @@ command_convert(const struct options *options, const struct m2h_error *usage, st
 
 	if (usage != NULL) {
 		report_json_conversion(out, options,
-			&(struct m2h_conversion){ .status = M2H_USAGE, .error = *usage });
-		return M2H_USAGE;
+			&(struct m2h_conversion){ .status = command_usage_status(usage), .error = *usage });
+		return command_usage_status(usage);
 	}
 	if (refuses_terminal(options))
 		return M2H_USAGE;

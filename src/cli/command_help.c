@@ -18,10 +18,11 @@ command_help(const struct options *options, const struct m2h_error *usage, struc
 		help_of_command(&text, topic);
 
 	if (options->json)
-		report_json_help(out, usage, text.bytes);
+		report_json_help(out, usage != NULL ? command_usage_status(usage) : M2H_OK, usage,
+			text.bytes);
 	else
 		text_add_bytes(out, text.bytes, text.length);
 	out->failed = out->failed || text.failed;
 	text_free(&text);
-	return usage != NULL ? M2H_USAGE : M2H_OK;
+	return usage != NULL ? command_usage_status(usage) : M2H_OK;
 }

@@ -232,7 +232,7 @@ command_inspect(const struct options *options, const struct m2h_error *usage, st
 	int                          status;
 
 	if (usage != NULL) {
-		instead.status = M2H_USAGE;
+		instead.status = command_usage_status(usage);
 		instead.error = *usage;
 	} else {
 		inspection = m2h_inspect(&(struct m2h_inspect_options){

@@ -64,7 +64,7 @@ command_sign(const struct options *options, const struct m2h_error *usage, struc
 	int                       status;
 
 	if (usage != NULL) {
-		instead.status = M2H_USAGE;
+		instead.status = command_usage_status(usage);
 		instead.error = *usage;
 	} else {
 		if ((signing = run(options)) != NULL)

@@ -132,7 +132,7 @@ command_verify(const struct options *options, const struct m2h_error *usage, str
 	char                     line[1024];
 
 	if (usage != NULL) {
-		shown.status = M2H_USAGE;
+		shown.status = command_usage_status(usage);
 		shown.error = *usage;
 	} else if (!report_forms_check(options, options->operand, &err)) {
 		fail(&shown, &err, line, sizeof line);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define FOR_CONVERT (1u << COMMAND_CONVERT)
@@ -165,6 +166,15 @@ static const struct { const char *option, *words[OPTIONS_MOST_WORDS + 1]; } word
 	{ "report", { "github", "junit=", "sarif=" } },
 };
 
+/* What others call our words, in either case. */
+static const struct { const char *option, *word, *ours; } other_names[] = {
+	{ "dtype", "fp16", "float16" }, { "dtype", "f16", "float16" }, { "dtype", "half", "float16" },
+	{ "dtype", "bf16", "bfloat16" }, { "dtype", "fp32", "float32" },
+	{ "dtype", "f32", "float32" }, { "dtype", "float", "float32" },
+	{ "dtype", "single", "float32" }, { "dtype", "float64", "float32" },
+	{ "dtype", "double", "float32" },
+};
+
 const char *const *
 options_words(const struct option_spec *spec)
 {
@@ -192,6 +202,18 @@ usage_error(struct error *err, const char *what, const char *expected, const cha
 		expected, value);
 }
 
+/* NULL: none of the `count` words of the option is like it. */
+static const char *
+meant_word(const struct option_spec *spec, const char *value, const char *const *words,
+	size_t count)
+{
+	for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+		if (strcmp(other_names[i].option, spec->name) == 0
+		    && strcasecmp(other_names[i].word, value) == 0)
+			return other_names[i].ours;
+	return text_nearest(value, words, count);
+}
+
 /* The place of `value` among the words of the option. */
 static bool
 choose(const struct option_spec *spec, const char *value, unsigned *choice, struct error *err)
@@ -212,7 +234,7 @@ choose(const struct option_spec *spec, const char *value, unsigned *choice, stru
 			count == 0 ? "" : names[count + 1] == NULL ? " or " : ", ", names[count]);
 	}
 	usage_error(err, text_format(option, sizeof option, "--%s", spec->name), expected, value);
-	near = text_nearest(value, names, count);
+	near = meant_word(spec, value, names, count);
 	return near == NULL ? false : error_hint(err, "did you mean %s?", near);
 }
 

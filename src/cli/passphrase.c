@@ -1,5 +1,6 @@
 #include "cli/passphrase.h"
 
+#include "base/descriptor.h"
 #include "base/signals.h"
 #include "base/text.h"
 
@@ -89,7 +90,7 @@ passphrase_ask(void *context, char *to, size_t size, char *reason)
 		text_format(reason, REASON_SIZE, VARIABLE " is too long");
 		return false;
 	}
-	if ((terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)) < 0) {
+	if ((terminal = descriptor_open(AT_FDCWD, "/dev/tty", O_RDWR, 0)) < 0) {
 		text_format(reason, REASON_SIZE, VARIABLE
 			" is not set, and there is no terminal to ask at");
 		return false;

@@ -1,6 +1,7 @@
 #include "cli/report_forms.h"
 
 #include "base/atomic_file.h"
+#include "base/descriptor.h"
 #include "base/path.h"
 #include "cli/report.h"
 #include "cli/report_github.h"
@@ -68,7 +69,7 @@ append_summary(const struct report_subject *subject, struct error *err)
 		error_no_memory(err, page.length);
 		goto out;
 	}
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+	fd = descriptor_open(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, 0666);
 	if (fd < 0 || (errno = report_write(fd, &page)) != 0) {
 		error_os(err, ERROR_NO_OUTPUT, "enospc", SUMMARY ": cannot append to '%s'", path);
 		goto out;

@@ -385,12 +385,12 @@ report_json_signing(struct text *to, const struct options *options,
 }
 
 void
-report_json_help(struct text *to, const struct m2h_error *usage, const char *text)
+report_json_help(struct text *to, int status, const struct m2h_error *usage, const char *text)
 {
 	static const struct m2h_error none = { "", "", "" };
 	struct json_writer            w = open_document(to, "megatron2hf.help/1");
 
-	add_outcome(&w, usage != NULL ? M2H_USAGE : M2H_OK, usage != NULL ? usage : &none);
+	add_outcome(&w, status, usage != NULL ? usage : &none);
 	json_add_string(&w, "version", m2h_version());
 	json_add_string(&w, "text", usage == NULL ? text : NULL);
 	close_document(&w);

@@ -22,6 +22,7 @@ void report_json_comparison(struct text *to, const struct options *options,
 void report_json_signing(struct text *to, const struct options *options,
 	const struct m2h_signing *signing);
 /* `usage` is NULL for none.  text: what help prints, or NULL. */
-void report_json_help(struct text *to, const struct m2h_error *usage, const char *text);
+void report_json_help(struct text *to, int status, const struct m2h_error *usage,
+	const char *text);
 
 #endif

@@ -61,9 +61,7 @@ input_file_open_at(int directory, const char *entry, const char *shown, struct e
 
 	/* O_NONBLOCK: a FIFO without a writer would hold us here.  It means nothing to a
 	 * regular file, and nothing else is accepted. */
-	do {
-		fd = openat(directory, entry, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	} while (fd < 0 && errno == EINTR);
+	fd = descriptor_open(directory, entry, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd >= 0)
 		file = adopt(fd, shown, err);
 	else if (errno == ENXIO)
@@ -83,7 +81,7 @@ static int
 open_unlinked(const char *directory, struct error *err)
 {
 	char name[4096];
-	int  fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int  fd = descriptor_open(AT_FDCWD, directory, O_TMPFILE | O_RDWR, 0600);
 
 	if (fd >= 0)
 		return fd;
@@ -237,7 +235,8 @@ input_file_text(const struct input_file *file, uint64_t limit, struct error *err
 		return NULL;
 	}
 	bytes[file->size] = '\0';
-	if (!input_file_read(file, 0, bytes, (size_t)file->size, err)) {
+	if (!input_file_read(file, 0, bytes, (size_t)file->size, err)
+	    || !input_file_unchanged(file, err)) {
 		free(bytes);
 		return NULL;
 	}

@@ -35,7 +35,7 @@ void input_file_allow(size_t count);
 bool input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
 	struct error *err);
 /* All of a small file in malloc()ed memory, with a NUL after it; more than `limit` bytes:
- * ERROR_LIMIT. */
+ * ERROR_LIMIT; changed meanwhile: ERROR_CORRUPT. */
 char *input_file_text(const struct input_file *file, uint64_t limit, struct error *err);
 /* Size, mtime, ctime and inode are still those of open; else ERROR_CORRUPT "changing". */
 bool input_file_unchanged(const struct input_file *file, struct error *err);

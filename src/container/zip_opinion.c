@@ -2,6 +2,7 @@
 
 #include "container/zip_directory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,13 +10,14 @@
 #include <unistd.h>
 #include <zip.h>
 
-/* Takes *libzip over. */
+/* Takes *libzip over.  Where memory ends within libzip it may say that there is no archive;
+ * errno still tells. */
 static bool
-fail_libzip(zip_error_t *libzip, struct error *err)
+fail_libzip(zip_error_t *libzip, bool was_no_memory, struct error *err)
 {
 	int code = zip_error_code_zip(libzip);
 
-	if (code == ZIP_ER_MEMORY)
+	if (code == ZIP_ER_MEMORY || was_no_memory)
 		error_no_memory(err, 0);
 	else if (code == ZIP_ER_READ || code == ZIP_ER_SEEK || code == ZIP_ER_TELL)
 		error_set(err, ERROR_NO_INPUT, "eio", "cannot read it: %s",
@@ -36,6 +38,7 @@ open_range(const struct byte_stream *stream, int flags, struct error *err)
 	zip_t        *archive = NULL;
 	zip_error_t   libzip;
 	FILE         *handle = NULL;
+	bool          was_no_memory;
 	int           copy = fcntl(byte_stream_file(stream)->fd, F_DUPFD_CLOEXEC, 3);
 
 	if (copy < 0 || (handle = fdopen(copy, "rb")) == NULL) {
@@ -45,14 +48,18 @@ open_range(const struct byte_stream *stream, int flags, struct error *err)
 		return NULL;
 	}
 	zip_error_init(&libzip);
+	errno = 0;
 	source = zip_source_filep_create(handle, byte_stream_file_offset(stream),
 		(zip_int64_t)byte_stream_length(stream), &libzip);
+	if (source != NULL)
+		archive = zip_open_from_source(source, flags, &libzip);
+	was_no_memory = errno == ENOMEM;
 	if (source == NULL)
 		fclose(handle);
-	else if ((archive = zip_open_from_source(source, flags, &libzip)) == NULL)
+	else if (archive == NULL)
 		zip_source_free(source);
 	if (archive == NULL)
-		fail_libzip(&libzip, err);
+		fail_libzip(&libzip, was_no_memory, err);
 	else
 		zip_error_fini(&libzip);
 	return archive;

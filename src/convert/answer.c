@@ -69,6 +69,12 @@ answer_error(struct answer *answer, const struct error *err, struct m2h_error *t
 		strlen(err->hint)));
 }
 
+bool
+answer_is_whole(const struct answer *answer, struct error *err)
+{
+	return (!answer->failed && !answer->log.failed) || error_no_memory(err, 0);
+}
+
 void
 answer_settle(const struct answer *answer, int *status, struct m2h_error *error)
 {

@@ -30,6 +30,8 @@ int  answer_status(const struct error *err);
 /* An error about the input that names no file is about all of it. */
 void answer_blame(const char *source, struct error *err);
 void answer_error(struct answer *answer, const struct error *err, struct m2h_error *to);
+/* Is nothing lost so far?  To be asked before a result gets to its place. */
+bool answer_is_whole(const struct answer *answer, struct error *err);
 /* The last step: an answer that lost something for want of memory is not given as whole. */
 void answer_settle(const struct answer *answer, int *status, struct m2h_error *error);
 void answer_notes(struct answer *answer, const struct m2h_note **notes, size_t *count);

@@ -303,7 +303,7 @@ conversion_output_write(struct conversion *conversion, struct error *err)
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
 	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
-	    || !deliver(conversion, err))
+	    || !answer_is_whole(&conversion->answer, err) || !deliver(conversion, err))
 		return false;
 	return conversion->statement == NULL || atomic_file_publish(conversion->statement, err)
 		|| error_hint(err, "the result itself is complete and in its place");

@@ -178,16 +178,19 @@ run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 	struct buffers                    buffers;
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
-		return false;
+		goto fail;
 	if (conversion->only_used)
 		decision_log_decide(&conversion->answer.log, "input_sha256", "option", "used");
 	if (conversion->form.from_disk)
 		decision_log_decide(&conversion->answer.log, "read_back", "option", "disk");
 	if (!buffers_fit(&buffers, conversion->shards, conversion->plan, options->memory_limit, err))
-		return false;
+		goto fail;
 	conversion->result.memory_bytes = buffers_bytes(&buffers, conversion->plan);
-	return options->dry_run ? conversion_output_plan(conversion, err)
-		: conversion_output_write(conversion, err);
+	if (options->dry_run ? conversion_output_plan(conversion, err)
+		: conversion_output_write(conversion, err))
+		return true;
+fail:
+	return conversion->shards != NULL && shards_blame_change(conversion->shards, err);
 }
 
 /* A fault that another way to read the source avoids; each comes at most once. */
@@ -353,6 +356,8 @@ answer_conversion(struct conversion *conversion, bool done, const struct error *
 	if (done)
 		answer_outputs(conversion);
 	answer_settle(answer, &result->status, &result->error);
+	if (done && result->status != M2H_OK && !conversion->options->dry_run)
+		result->error.hint = "the result itself is complete and in its place";
 }
 
 struct m2h_conversion *

@@ -8,6 +8,7 @@
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,9 +82,11 @@ out:
 	return model;
 }
 
-/* What a conversion would say, judged by structure. */
+/* What a conversion would say, judged by structure: *is_model false, it says why not.  That
+ * reading failed, or memory ended, tells nothing of the checkpoint. */
 static bool
-inspect_model(struct inspection *inspection, const struct shards *shards)
+inspect_model(struct inspection *inspection, const struct shards *shards, bool *is_model,
+	struct error *failure)
 {
 	struct model_options options = {
 		.attention_heads = inspection->options->attention_heads,
@@ -94,11 +97,16 @@ inspect_model(struct inspection *inspection, const struct shards *shards)
 	struct error  err = { 0 };
 	struct model *model = open_model(inspection, shards, &options, &err);
 
+	*is_model = model != NULL;
+	if (err.kind == ERROR_NO_INPUT || strcmp(err.slug, "oom") == 0) {
+		*failure = err;
+		return false;
+	}
 	answer_blame(inspection->options->path, &err);
 	inspection->result.convert_status = answer_status(&err);
 	answer_error(&inspection->answer, &err, &inspection->result.convert_error);
 	if (model == NULL)
-		return false;
+		return true;
 	answer_model(&inspection->answer, shards, model, &inspection->result.model);
 	answer_dropped(&inspection->answer, model, &inspection->result.dropped,
 		&inspection->result.dropped_count);
@@ -150,7 +158,8 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	known_classes_note(shards, &inspection->answer.log);
 	if (inspection->options->arguments)
 		answer_arguments(inspection, shards);
-	is_model = inspect_model(inspection, shards);
+	if (!inspect_model(inspection, shards, &is_model, err))
+		return false;
 	inspection->result.kind = is_model || shards->distribution != NULL || value_find(root, "model") != NULL
 		|| value_find(root, "model0") != NULL ? "Megatron checkpoint" : "torch file";
 	if (!is_model)
@@ -194,39 +203,48 @@ inspect_directory(struct inspection *inspection, struct error *err)
 
 /* ---- what it is ------------------------------------------------------------------- */
 
+/* A fault of the path is left to the reader of shards and to its messages. */
 static bool
-has_entry(const char *directory, const char *name)
+has_entry(const char *directory, const char *name, bool *has, struct error *err)
 {
 	struct text path = { 0 };
 	struct stat found;
-	bool        has;
+	bool        done = true;
 
 	text_add(&path, "%s/%s", directory, name);
-	has = !path.failed && stat(path.bytes, &found) == 0;
+	*has = !path.failed && stat(path.bytes, &found) == 0;
+	if (path.failed)
+		done = error_no_memory(err, path.length);
+	else if (!*has && (errno == EIO || errno == ENOMEM))
+		done = error_os(err, ERROR_NO_INPUT, "noinput", "cannot look at %s", name);
 	text_free(&path);
-	return has;
+	return done;
 }
 
 /* By its name and its first bytes; anything else is left to the reader of shards and to its
  * messages, a safetensors file under the name of a checkpoint too. */
 static bool
-is_safetensors(const char *path)
+is_safetensors(const char *path, bool *is, struct error *err)
 {
-	struct error        unused;
 	struct stat         found;
 	struct input_file  *file = NULL;
 	struct byte_stream *stream = NULL;
-	bool                is = false;
+	bool                done = false;
 
+	*is = false;
 	if (!text_has_suffix(path, ".safetensors") || stat(path, &found) != 0
 	    || !S_ISREG(found.st_mode))
-		return false;
-	if ((file = input_file_open(path, ".", &unused)) != NULL
-	    && (stream = byte_stream_open(file, 0, file->size, &unused)) != NULL)
-		is = identify_stream(stream, &unused) == IDENTITY_SAFETENSORS;
+		return true;
+	if ((file = input_file_open(path, ".", err)) != NULL
+	    && (stream = byte_stream_open(file, 0, file->size, err)) != NULL) {
+		*is = identify_stream(stream, err) == IDENTITY_SAFETENSORS;
+		done = err->kind != ERROR_NO_INPUT && err->kind != ERROR_LIMIT;
+		if (done)
+			*err = (struct error){ 0 };
+	}
 	byte_stream_close(stream);
 	input_file_close(file);
-	return is;
+	return done;
 }
 
 static bool
@@ -237,16 +255,19 @@ inspect(struct inspection *inspection, struct error *err)
 		.arena_limit = SHARDS_ARENA_LIMIT(inspection->options->memory_limit),
 		.iteration = inspection->options->iteration };
 	struct shards        *shards;
-	bool                  done;
+	bool                  done, is_directory, is_file;
 
 	if (path == NULL || path[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "no file or directory was named");
 	if (inspection->options->config != NULL
 	    && !given_config_read(inspection->options->config, &inspection->given, err))
 		return false;
-	if (has_entry(path, "config.json"))
+	if (!has_entry(path, "config.json", &is_directory, err)
+	    || !is_safetensors(path, &is_file, err))
+		return error_in_file(err, path);
+	if (is_directory)
 		return inspect_directory(inspection, err);
-	if (is_safetensors(path))
+	if (is_file)
 		return inspect_safetensors(inspection, path, err);
 	shards = shards_open(path, &options, &inspection->answer.log, err);
 	if (shards == NULL) {

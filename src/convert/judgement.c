@@ -10,16 +10,28 @@
 
 /* ---- replicas --------------------------------------------------------------------- */
 
+/* Of the elements of a tensor as it was written, and of their squares. */
+static bool
+sums_of(const struct judgement *judgement, size_t tensor, double *sum, double *square_sum,
+	struct error *err)
+{
+	const struct plan_tensor *target = &judgement->plan->tensors[tensor];
+
+	if (output_directory_sums(judgement->fds[target->file], target->offset, target->bytes,
+		target->dtype, sum, square_sum, err))
+		return true;
+	error_in_tensor(err, target->name);
+	return error_in_file(err, judgement->plan->files->files[target->file].name);
+}
+
 /* ‖used - replica‖ relative to ‖used‖, from what was written. */
 static bool
 relative_drift(const struct judgement *judgement, size_t tensor, double *relative,
 	struct error *err)
 {
-	const struct plan_tensor *target = &judgement->plan->tensors[tensor];
-	double                    sum, norm;
+	double sum, norm;
 
-	if (!output_directory_sums(judgement->fds[target->file], target->offset, target->bytes,
-		target->dtype, &sum, &norm, err))
+	if (!sums_of(judgement, tensor, &sum, &norm, err))
 		return false;
 	*relative = sqrt(judgement->executed->drifts[tensor].square_sum)
 		/ (norm > 0 ? sqrt(norm) : 1);
@@ -110,8 +122,7 @@ judge_norms(const struct judgement *judgement, struct error *err)
 
 		if (!is_norm_weight(judgement, target) || target->is_repeat)
 			continue;
-		if (!output_directory_sums(judgement->fds[target->file], target->offset,
-			target->bytes, target->dtype, &sum, &square_sum, err))
+		if (!sums_of(judgement, i, &sum, &square_sum, err))
 			return false;
 		all += sum;
 		count += target->bytes / dtype_size(target->dtype);

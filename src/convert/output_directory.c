@@ -1,11 +1,11 @@
 #include "convert/output_directory.h"
 
+#include "base/descriptor.h"
 #include "check/sums.h"
 #include "gpt2/furniture.h"
 #include "plan/drift.h"
 #include "plan/element.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,31 +19,26 @@ static bool
 compare_file(int fd, const struct text *text, struct error *err)
 {
 	char   block[BLOCK_BYTES];
-	size_t at = 0;
+	size_t at = 0, got;
 
-	for (;;) {
-		ssize_t got = pread(fd, block, sizeof block, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
+	do {
+		if (!descriptor_read_at(fd, at, block, sizeof block, &got))
 			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
-		if (got == 0)
-			return at == text->length || error_set(err, ERROR_NO_OUTPUT, "readback",
-				"%zu bytes came back of %zu", at, text->length);
-		if ((size_t)got > text->length - at
-		    || memcmp(block, text->bytes + at, (size_t)got) != 0)
+		if (got > text->length - at || memcmp(block, text->bytes + at, got) != 0)
 			return error_set(err, ERROR_NO_OUTPUT, "readback",
 				"what was read back is not what was written");
-		at += (size_t)got;
-	}
+		at += got;
+	} while (got == sizeof block);
+	return at == text->length || error_set(err, ERROR_NO_OUTPUT, "readback",
+		"%zu bytes came back of %zu", at, text->length);
 }
 
 static bool
 read_back(const struct staging *staging, const char *name, const struct text *text,
 	struct error *err)
 {
-	int  fd = openat(staging_directory(staging), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int  fd = descriptor_open(staging_directory(staging), name,
+		O_RDONLY | O_NOFOLLOW, 0);
 	bool same;
 
 	if (fd < 0)
@@ -61,13 +56,13 @@ output_directory_sums(int fd, uint64_t offset, uint64_t bytes, enum dtype dtype,
 
 	*sum = *square_sum = 0;
 	while (bytes > 0) {
-		size_t  step = bytes < sizeof block ? (size_t)bytes : sizeof block;
-		ssize_t got = pread(fd, block, step, (off_t)offset);
+		size_t step = bytes < sizeof block ? (size_t)bytes : sizeof block, got;
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got != (ssize_t)step)
+		if (!descriptor_read_at(fd, offset, block, step, &got))
 			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+		if (got < step)
+			return error_set(err, ERROR_NO_OUTPUT, "readback",
+				"the file became shorter than what was written");
 		*square_sum += drift_square_sum(dtype, block, step / dtype_size(dtype));
 		for (size_t at = 0; at < step; at += dtype_size(dtype))
 			*sum += element_value(dtype, block + at);

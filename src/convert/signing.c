@@ -76,18 +76,22 @@ m2h_sign(const struct m2h_sign_options *options)
 		.progress = options->progress != NULL ? on_progress : NULL,
 		.progress_context = (void *)options,
 	};
+	bool               done;
 
 	if (signing == NULL)
 		return NULL;
 	answer_init(&signing->answer);
-	if (check_options(options, &err)
-	    && sign_directory(&order, &found, &signing->answer.log, &err))
+	done = check_options(options, &err)
+		&& sign_directory(&order, &found, &signing->answer.log, &err);
+	if (done)
 		answer_signed(signing, &found);
 	signing->result.status = answer_status(&err);
 	signing->result.output = answer_text(&signing->answer, signing->result.output);
 	answer_error(&signing->answer, &err, &signing->result.error);
 	answer_notes(&signing->answer, &signing->result.notes, &signing->result.note_count);
 	answer_settle(&signing->answer, &signing->result.status, &signing->result.error);
+	if (done && signing->result.status != M2H_OK)
+		signing->result.error.hint = "the signature itself is complete and in its place";
 	sign_fini(&found);
 	return &signing->result;
 }

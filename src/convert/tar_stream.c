@@ -1,5 +1,6 @@
 #include "convert/tar_stream.h"
 
+#include "base/descriptor.h"
 #include "base/signals.h"
 #include "base/tar.h"
 
@@ -49,18 +50,21 @@ put(int to, const unsigned char *bytes, size_t length, struct error *err)
 }
 
 static bool
-put_contents(int to, int fd, uint64_t bytes, unsigned char *slab, struct error *err)
+put_contents(int to, int fd, const struct manifest_file *file, unsigned char *slab,
+	struct error *err)
 {
-	while (bytes > 0) {
+	for (uint64_t bytes = file->bytes; bytes > 0;) {
 		ssize_t got = read(fd, slab, bytes < SLAB_BYTES ? (size_t)bytes : SLAB_BYTES);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
+			error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
 		if (got == 0)
-			return error_set(err, ERROR_NO_OUTPUT, "readback",
-				"%" PRIu64 " bytes did not come back", bytes);
+			error_set(err, ERROR_NO_OUTPUT, "readback", "%" PRIu64
+				" bytes did not come back", bytes);
+		if (got <= 0)
+			return error_in_file(err, file->name);
 		if (!put(to, slab, (size_t)got, err))
 			return false;
 		bytes -= (uint64_t)got;
@@ -80,11 +84,11 @@ put_file(int to, int directory, const struct manifest_file *file, uint64_t mtime
 
 	if (length == 0)
 		return error_set(err, ERROR_INTERNAL, "tar", "%s does not fit into a tar", file->name);
-	if ((fd = openat(directory, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0) {
+	if ((fd = descriptor_open(directory, file->name, O_RDONLY | O_NOFOLLOW, 0)) < 0) {
 		error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
 		return error_in_file(err, file->name);
 	}
-	done = put(to, header, length, err) && put_contents(to, fd, file->bytes, slab, err)
+	done = put(to, header, length, err) && put_contents(to, fd, file, slab, err)
 		&& put(to, zeros, tar_padding(file->bytes), err);
 	close(fd);
 	return done;

@@ -1,9 +1,11 @@
 #include "convert/tokenizer_search.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "convert/destination.h"
 #include "megatron/rank_name.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -127,12 +129,17 @@ look_into_zip(struct search *search, struct error *err)
 static bool
 look_into_folder(struct search *search, const char *path, struct error *err)
 {
-	int  directory = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	int  directory = descriptor_open_directory(AT_FDCWD, path, 0);
 	bool done;
 
 	/* A folder that may be searched for known names, but not listed, is passed over too. */
-	if (directory < 0)
+	if (directory < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
 		return true;
+	if (directory < 0) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot open the folder");
+		error_in_file(err, path);
+		return excuse(search, err);
+	}
 	done = consider(search, tokenizer_files_in_folder(search->set, directory, "", err), err);
 	close(directory);
 	return done;
@@ -189,7 +196,7 @@ static bool
 look_into_folders(struct search *search, const char *source, struct error *err)
 {
 	char  folder[PATH_MAX], path[PATH_MAX], below[PATH_MAX + 64];
-	int   directory = open(source, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	int   directory = descriptor_open_directory(AT_FDCWD, source, 0);
 	bool  is_folder = directory >= 0;
 
 	if (is_folder)
@@ -220,7 +227,7 @@ tokenizer_search(const struct shards *shards, const char *source,
 		done = look_into_zip(&search, err);
 	if (done && search.found == NULL && strcmp(source, "-") != 0) {
 		search.where = "beside the source";
-		done = look_into_folders(&search, source, err);
+		look_into_folders(&search, source, err);
 	}
 	*where = search.where;
 	return search.found;

@@ -1,5 +1,6 @@
 #include "convert/tokenizer_source.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "convert/tokenizer_search.h"
 #include "gpt2/tokenizer_read.h"
@@ -40,7 +41,7 @@ tokenizer_source_name(struct tokenizer_source *source, const char *option, struc
 	if (source->is_unwanted)
 		return true;
 	source->folder = option;
-	directory = open(option, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	directory = descriptor_open_directory(AT_FDCWD, option, 0);
 	if (directory < 0) {
 		error_os(err, ERROR_NO_INPUT, "tokmissing", "cannot open the tokenizer's folder");
 		error_hint(err, "--tokenizer takes auto, none or a folder");

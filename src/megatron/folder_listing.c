@@ -1,5 +1,6 @@
 #include "megatron/folder_listing.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 
 #include <dirent.h>
@@ -62,7 +63,7 @@ folder_listing_read(int directory, const char *shown, struct arena *arena,
 	bool           done = false;
 	DIR           *stream = NULL;
 	struct dirent *entry;
-	int            own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int            own = descriptor_open_directory(directory, ".", 0);
 
 	*listing = (struct folder_listing){ NULL, 0 };
 	if (own < 0 || (stream = fdopendir(own)) == NULL) {
@@ -119,7 +120,7 @@ folder_listing_has(const struct folder_listing *listing, const char *name)
 int
 folder_listing_enter(int directory, const char *name, const char *shown, struct error *err)
 {
-	int entered = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	int entered = descriptor_open_directory(directory, name, 0);
 
 	if (entered < 0) {
 		error_os(err, ERROR_NO_INPUT, "notreg", "cannot open the folder");

@@ -1,5 +1,6 @@
 #include "megatron/shard_folder.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "container/identify.h"
 #include "megatron/deepspeed.h"
@@ -55,7 +56,7 @@ look_into_rank(struct shards *shards, int directory, const char *folder, const c
 	*name = NULL;
 	if (path == NULL)
 		return false;
-	rank_directory = openat(directory, folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	rank_directory = descriptor_open_directory(directory, folder, 0);
 	if (rank_directory < 0 && errno == ENOTDIR)
 		return true;
 	if (rank_directory < 0) {
@@ -218,7 +219,7 @@ read_tracker(struct shards *shards, int root, const char *path, const char *trac
 	if (shown == NULL || (file = input_file_open_at(root, tracker, shown, err)) == NULL)
 		return false;
 	length = file->size < sizeof content ? (size_t)file->size : sizeof content;
-	done = input_file_read(file, 0, content, length, err)
+	done = input_file_read(file, 0, content, length, err) && input_file_unchanged(file, err)
 	    && (strcmp(tracker, DEEPSPEED_LATEST) == 0 ? read_latest : rank_name_tracker)(content,
 			length, folder, err);
 	input_file_close(file);
@@ -331,7 +332,7 @@ check_neighbours(struct shards *shards, int directory, const char *folder, struc
 	const char           *name;
 	size_t                index;
 	bool                  alone = true;
-	int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	int parent = descriptor_open_directory(directory, "..", 0);
 
 	if (parent < 0)
 		return true;
@@ -394,7 +395,7 @@ shard_folder_neighbours(struct shards *shards, const char *file_path, struct ran
 	}
 	rank_of_path(shown, rank, &folder);
 	if (folder != NULL) {
-		directory = open(shown, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+		directory = descriptor_open_directory(AT_FDCWD, shown, 0);
 		if (directory >= 0) {
 			done = check_neighbours(shards, directory, folder, err);
 			close(directory);

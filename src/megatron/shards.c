@@ -1,5 +1,6 @@
 #include "megatron/shards.h"
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "container/identify.h"
 #include "container/zip_archive.h"
@@ -9,6 +10,7 @@
 #include "megatron/shard_grid.h"
 #include "megatron/shard_zip.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,14 +236,32 @@ open_path(struct shards *shards, const char *path, const struct shards_options *
 	bool done;
 	int  directory = -1;
 
-	/* A failure other than "no directory" is for opening as a file to explain. */
+	/* A fault of the path is for opening as a file to explain; one of the machine may be gone
+	 * by then. */
+	errno = 0;
 	if (strcmp(path, "-") != 0)
-		directory = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+		directory = descriptor_open_directory(AT_FDCWD, path, 0);
+	if (errno == EIO || errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot open it");
+		return error_in_file(err, path);
+	}
 	if (directory < 0)
 		return open_file(shards, path, options, log, err);
 	done = shard_folder_open(shards, directory, path, options, log, err);
 	close(directory);
 	return done && open_streams(shards, err);
+}
+
+bool
+shards_blame_change(const struct shards *shards, struct error *err)
+{
+	bool is_of_input = err->kind == ERROR_CORRUPT || err->kind == ERROR_UNSAFE
+		|| err->kind == ERROR_UNSUPPORTED;
+
+	for (size_t i = 0; i < shards->input_count && is_of_input; i++)
+		if (!input_file_unchanged(shards->inputs[i], err))
+			break;
+	return false;
 }
 
 struct shards *
@@ -271,6 +291,7 @@ shards_open(const char *path, const struct shards_options *options, struct decis
 		goto fail;
 	return shards;
 fail:
+	shards_blame_change(shards, err);
 	shards_close(shards);
 	return NULL;
 }

@@ -3,7 +3,7 @@
 #include "base/heap.h"
 #include "base/text.h"
 #include "base/workers.h"
-#include "plan/scatter.h"
+#include "plan/input_pass.h"
 
 #define MOST_READERS      4
 #define READER_BYTES      ((uint64_t)1 << 20)
@@ -40,6 +40,7 @@ uint64_t
 buffers_bytes(const struct buffers *buffers, const struct plan *plan)
 {
 	return (buffers->read_slabs + buffers->inflate_slabs) * (uint64_t)SLAB_BYTES
+		+ (buffers->inflate_slabs >= INPUT_PASS_AHEAD_SLABS ? INFLATE_AHEAD_BYTES : 0)
 		+ scatter_bytes_bound(buffers->panel_bytes) + plan_gathered_bytes(plan);
 }
 
@@ -60,7 +61,8 @@ bool
 buffers_fit(struct buffers *buffers, const struct shards *shards, const struct plan *plan,
 	uint64_t limit_bytes, struct error *err)
 {
-	const struct buffers usual = { 8, 4, SCATTER_PANEL_BYTES, MOST_READERS };
+	const struct buffers usual = { 8, INPUT_PASS_AHEAD_SLABS, SCATTER_PANEL_BYTES,
+		MOST_READERS };
 	const bool           deflated = is_deflated(shards);
 	char                 shown_least[TEXT_NUMBER_SIZE], shown_limit[TEXT_NUMBER_SIZE];
 	uint64_t             least, left, more, panels;
@@ -79,9 +81,11 @@ buffers_fit(struct buffers *buffers, const struct shards *shards, const struct p
 	more = share(left / 2, SLAB_BYTES, usual.read_slabs - LEAST_SLABS);
 	buffers->read_slabs += (size_t)more;
 	left -= more * SLAB_BYTES;
-	more = deflated ? share(left / 2, SLAB_BYTES, usual.inflate_slabs - LEAST_SLABS) : 0;
-	buffers->inflate_slabs += (size_t)more;
-	left -= more * SLAB_BYTES;
+	more = (usual.inflate_slabs - LEAST_SLABS) * SLAB_BYTES + INFLATE_AHEAD_BYTES;
+	if (deflated && left / 2 >= more) {
+		buffers->inflate_slabs = usual.inflate_slabs;
+		left -= more;
+	}
 	more = share(left / 4, READER_BYTES, usual.readers - 1);
 	buffers->readers += (unsigned)more;
 	left -= more * READER_BYTES;

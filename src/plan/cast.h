@@ -18,17 +18,11 @@ struct cast_overflow {
  * once (float64 to a half too).  Neither side need be aligned; source and target may not
  * overlap.  Same type: a plain copy.  Infinities stay.  NaN stays NaN: its sign and the upper
  * bits of its fraction are kept as far as they fit, and it is made quiet where the type
- * changes.  The result is the same with and without the processor's own instructions.
+ * changes.  The result is the same whatever instructions the processor has.
  *
  * Adds to *overflow, which may be NULL.  Any thread may call.
  */
 void cast_elements(enum dtype from, const unsigned char *source, enum dtype to,
 	unsigned char *target, uint64_t count, struct cast_overflow *overflow);
-
-/* "f16c, avx2", "portable": what it is done with. */
-const char *cast_kernel_name(void);
-/* For tests and the benchmark, before threads are started: the portable code runs where the
- * processor could do better. */
-void cast_force_portable(bool portable);
 
 #endif

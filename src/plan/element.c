@@ -1,6 +1,7 @@
 #include "plan/element.h"
 
 #include "plan/float_bits.h"
+#include "plan/instructions.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -69,57 +70,77 @@ element_put_plus_one(enum dtype dtype, double value, unsigned char *element)
 
 /* ---- no numbers ------------------------------------------------------------------- */
 
-/* Bits of the exponent: all of them set is an infinity or no number.  In 16-byte vectors, of
- * which most hold none. */
-#define VECTOR_BYTES 16
-#define FIND_SPECIAL(name, type, exponent) \
-	typedef type vector_##name __attribute__((vector_size(VECTOR_BYTES))); \
-	static bool \
-	find_special_##name(const unsigned char *at, size_t vectors) \
+/*
+ * Bits of the exponent: all of them set is an infinity or no number.  In vectors, of which
+ * most hold none.  Of a float64 only every second word has any, the upper one.
+ */
+#define LONGEST_VECTOR 64
+#define FIND_SPECIAL(name, attributes, vector_bytes, type, exponent, step) \
+	attributes static bool \
+	find_special_##name(const unsigned char *at, size_t bytes) \
 	{ \
-		vector_##name found = { 0 }; \
-		const unsigned char *bytes = (const unsigned char *)&found; \
-		for (size_t i = 0; i < vectors; i++) { \
-			vector_##name v; \
-			memcpy(&v, at + i * sizeof v, sizeof v); \
-			found |= (vector_##name)((v & (type)(exponent)) == (type)(exponent)); \
+		typedef type vector __attribute__((vector_size(vector_bytes))); \
+		vector found = { 0 }; \
+		for (size_t i = 0; i < bytes; i += sizeof found) { \
+			vector v; \
+			memcpy(&v, at + i, sizeof v); \
+			found |= (vector)((v & (type)(exponent)) == (type)(exponent)); \
 		} \
-		for (size_t i = 0; i < sizeof found; i++) \
-			if (bytes[i] != 0) \
+		for (size_t i = (step) - 1; i < sizeof found / sizeof(type); i += (step)) \
+			if (found[i] != 0) \
 				return true; \
 		return false; \
 	}
-FIND_SPECIAL(float16, uint16_t, 0x7c00)
-FIND_SPECIAL(bfloat16, uint16_t, 0x7f80)
-FIND_SPECIAL(float32, uint32_t, 0x7f800000)
-FIND_SPECIAL(float64, uint64_t, 0x7ff0000000000000)
 
-static bool
-find_special(enum dtype dtype, const unsigned char *at, size_t vectors)
+/* `bytes` is a multiple of the longest vector. */
+typedef bool find_special(const unsigned char *at, size_t bytes);
+
+/* For one kind of processor; by type. */
+#define FIND_SPECIALS(name, attributes, bytes) \
+	FIND_SPECIAL(float16_##name, attributes, bytes, uint16_t, 0x7c00, 1) \
+	FIND_SPECIAL(bfloat16_##name, attributes, bytes, uint16_t, 0x7f80, 1) \
+	FIND_SPECIAL(float32_##name, attributes, bytes, uint32_t, 0x7f800000, 1) \
+	FIND_SPECIAL(float64_##name, attributes, bytes, uint32_t, 0x7ff00000, 2) \
+	static find_special *const find_special_##name[] = { \
+		[DTYPE_FLOAT16] = find_special_float16_##name, \
+		[DTYPE_BFLOAT16] = find_special_bfloat16_##name, \
+		[DTYPE_FLOAT32] = find_special_float32_##name, \
+		[DTYPE_FLOAT64] = find_special_float64_##name, \
+	};
+FIND_SPECIALS(portable, , 16)
+#if defined(__x86_64__)
+FIND_SPECIALS(avx2, __attribute__((target("avx2"))), 32)
+FIND_SPECIALS(avx512, __attribute__((target("avx512f,avx512bw"))), LONGEST_VECTOR)
+#endif
+
+static find_special *
+choose_finder(enum dtype dtype)
 {
-	switch (dtype) {
-	case DTYPE_FLOAT16: return find_special_float16(at, vectors);
-	case DTYPE_BFLOAT16: return find_special_bfloat16(at, vectors);
-	case DTYPE_FLOAT32: return find_special_float32(at, vectors);
-	default: return find_special_float64(at, vectors);
-	}
+#if defined(__x86_64__)
+	if (instructions_used() == INSTRUCTIONS_AVX512)
+		return find_special_avx512[dtype];
+	if (instructions_used() == INSTRUCTIONS_AVX2)
+		return find_special_avx2[dtype];
+#endif
+	return find_special_portable[dtype];
 }
 
-#define BLOCK_VECTORS 256
+#define BLOCK_BYTES 4096
 
 void
 element_count_specials(struct element_specials *specials, enum dtype dtype,
 	const unsigned char *elements, size_t count)
 {
-	size_t size = dtype_size(dtype), per_block = BLOCK_VECTORS * VECTOR_BYTES / size;
+	find_special *finds = choose_finder(dtype);
+	size_t        size = dtype_size(dtype), per_block = BLOCK_BYTES / size;
 
 	while (count > 0) {
 		size_t block = count < per_block ? count : per_block;
-		size_t vectors = block * size / VECTOR_BYTES, at = 0;
+		size_t vectors = block * size / LONGEST_VECTOR * LONGEST_VECTOR, at = 0;
 
 		/* One by one: what fills no vector, or all where there is something to find. */
-		if (!find_special(dtype, elements, vectors))
-			at = vectors * VECTOR_BYTES / size;
+		if (!finds(elements, vectors))
+			at = vectors / size;
 		for (; at < block; at++) {
 			double value = element_value(dtype, elements + at * size);
 

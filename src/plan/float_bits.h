@@ -17,7 +17,7 @@
  * Exponent 0: fraction x 2^(1 - bias), with no leading 1.  Exponent all ones: infinity when
  * the fraction is 0, else NaN, of which the fraction's top bit set is a quiet one.
  *
- * Every step from one type to the next; what passes through float32 is in cast.c.  To nearest
+ * Every step from one type to the next; what passes through float32 is in cast_kernel.h.  To nearest
  * even.  NaN: sign and the upper bits of the fraction stay, and it is made quiet.  No branches
  * where a loop over it is to become vector code, and signed comparisons, since SSE2 has no
  * others.
@@ -135,47 +135,30 @@ float_bits_single_to_double(uint32_t single)
 }
 
 static inline uint32_t
-float_bits_nan_to_single(uint64_t nan)
-{
-	return (uint32_t)(nan >> 63) << 31 | 0x1ffu << 22 | (uint32_t)(nan >> 29 & 0x7fffff);
-}
-
-static inline uint32_t
 float_bits_double_to_single(uint64_t bits)
 {
 	if ((bits & INT64_MAX) > UINT64_C(0x7ff) << 52)
-		return float_bits_nan_to_single(bits);
+		return (uint32_t)(bits >> 63) << 31 | 0x1ffu << 22 | (uint32_t)(bits >> 29 & 0x7fffff);
 	return float_bits_of_float((float)float_bits_to_double(bits));
 }
 
 /*
- * The step before float16 and bfloat16: rounded "to odd", that is cut off, with the last bit
- * set where anything was lost.  Rounded to nearest from that, a value comes out as if it had
- * been rounded once, because float32 has at least two bits more than either, its subnormals
- * too (S. Boldo, G. Melquiond: Emulation of FMA and Correctly Rounded Sums, 2008).
+ * The step before float16 and bfloat16.  First all but 14 bits are cut off, of which the last
+ * is set where anything was lost: rounded "to odd".  Rounded to nearest from that, a value
+ * comes out as if it had been rounded once, where there are at least two bits more than in
+ * the end (S. Boldo, G. Melquiond: Emulation of FMA and Correctly Rounded Sums, 2008).  14
+ * are enough for either, and so few that a float32 has them down to 2^-136: half of the
+ * smallest bfloat16 is 2^-134, and what is below that stays below, or becomes it, which is 0
+ * after all.
  */
+#define FLOAT_BITS_LOST ((INT64_C(1) << 39) - 1)
+
 static inline uint32_t
 float_bits_double_to_odd_single(uint64_t bits)
 {
-	uint32_t sign = (uint32_t)(bits >> 63) << 31;
-	uint64_t size = bits & INT64_MAX, fraction = size & ((UINT64_C(1) << 52) - 1), kept;
-	unsigned exponent = (unsigned)(size >> 52), lost = 29;
+	const uint64_t lost = FLOAT_BITS_LOST;
 
-	if (size > UINT64_C(0x7ff) << 52)
-		return float_bits_nan_to_single(bits);
-	if (exponent >= 1023 + 128)             /* beyond float32 and what comes after it */
-		return sign | 0xffu << 23;
-	if (exponent > 1023 - 127) {
-		kept = size - ((UINT64_C(1023) - 127) << 52);
-	} else {
-		/* Subnormal as a float32: the leading 1 is written out. */
-		lost += 1023 - 126 - exponent;
-		kept = fraction | UINT64_C(1) << 52;
-	}
-	if (lost > 53)                          /* 0, or far below half of the smallest */
-		return sign;
-	return sign | (uint32_t)(kept >> lost)
-		| ((kept & ((UINT64_C(1) << lost) - 1)) != 0);
+	return float_bits_double_to_single((bits | ((bits & lost) + lost)) & ~lost);
 }
 
 #endif

@@ -10,12 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Deflated bytes that are worth two places. */
+#define AHEAD_LEAST ((uint64_t)1 << 20)
+
 /* One shard while its bytes go by. */
 struct shard_run {
 	const struct shard *shard;
 	size_t              index;
 	uint64_t            begin, end;         /* in its input, as it is stored */
 	struct inflater    *inflater;           /* NULL: it is not deflated */
+	struct inflate_ahead *ahead;            /* NULL, or it inflates as far as it can */
+	uint64_t            cut;                /* where the first piece of it ended */
+	uint64_t            again;              /* bytes that the inflater has to make again */
+	struct input_pass  *owner;
 	struct torch_pass  *pass;               /* NULL: before its first byte, after its last */
 	struct torch_file  *piece;              /* open while its bytes go by */
 	struct scatter     *scatter;
@@ -98,9 +105,11 @@ close_item(struct shard_run *item)
 	torch_pass_close(item->pass);
 	shards_close_piece(item->piece);
 	inflater_close(item->inflater);
+	inflate_ahead_close(item->ahead);
 	item->pass = NULL;
 	item->piece = NULL;
 	item->inflater = NULL;
+	item->ahead = NULL;
 }
 
 /* A conveyor_consumer: inflated bytes of the shard that the slab names. */
@@ -110,7 +119,7 @@ take_inflated(void *context, struct slab *slab, struct error *err)
 	struct input_pass *pass = context;
 	struct shard_run  *item = &pass->items[slab->tag];
 
-	if (!take_bytes(item, slab->bytes, slab->length, err))
+	if (!take_bytes(item, slab->bytes + slab->start, slab->length, err))
 		return error_in_shard(pass, item, err);
 	return true;
 }
@@ -134,6 +143,29 @@ judge_overflow(struct input_pass *pass, struct shard_run *item, struct error *er
 	return error_in_shard(pass, item, err);
 }
 
+/* What the slab holds goes to the records, save what these have already. */
+static bool
+send_inflated(struct input_pass *pass, struct shard_run *item, struct slab *slab,
+	struct error *err)
+{
+	size_t again = item->again < slab->length ? (size_t)item->again : slab->length;
+
+	item->again -= again;
+	slab->start += again;
+	slab->length -= again;
+	slab->tag = (size_t)(item - pass->items);
+	return conveyor_push(pass->to_records, slab, err);
+}
+
+/* An inflate_ahead_sink. */
+static bool
+send_ahead(void *context, struct slab *slab, struct error *err)
+{
+	struct shard_run *item = context;
+
+	return send_inflated(item->owner, item, slab, err);
+}
+
 static bool
 inflate_piece(struct input_pass *pass, struct shard_run *item, const unsigned char *bytes,
 	size_t count, struct error *err)
@@ -147,8 +179,7 @@ inflate_piece(struct input_pass *pass, struct shard_run *item, const unsigned ch
 			SLAB_BYTES, &made, &fault);
 
 		slab->length = made;
-		slab->tag = (size_t)(item - pass->items);
-		if (!conveyor_push(pass->to_records, slab, err))
+		if (!send_inflated(pass, item, slab, err))
 			return false;
 		if (!intact) {
 			*err = fault;
@@ -160,6 +191,62 @@ inflate_piece(struct input_pass *pass, struct shard_run *item, const unsigned ch
 			return error_in_shard(pass, item, err);
 		}
 	} while (count > 0 || made == SLAB_BYTES);
+	return true;
+}
+
+/* Two places gave up: the shard's bytes up to `end` of the file once more, cut as they were, now
+ * by the inflater, which decides what is wrong with them, if anything is. */
+static bool
+inflate_anew(struct input_pass *pass, struct shard_run *item, uint64_t end, struct error *err)
+{
+	const struct input_file *file = pass->shards->inputs[item->shard->input];
+	unsigned char           *piece = malloc(SLAB_BYTES);
+	uint64_t                 to = item->cut;
+	bool                     done = piece != NULL || error_no_memory(err, SLAB_BYTES);
+
+	item->again = inflate_ahead_made(item->ahead);
+	inflate_ahead_close(item->ahead);
+	item->ahead = NULL;
+	for (uint64_t from = item->begin; from < end && done; from = to, to += SLAB_BYTES) {
+		size_t count = (size_t)((to < end ? to : end) - from);
+
+		done = signals_go_on(err) && input_file_read(file, from, piece, count, err)
+			&& inflate_piece(pass, item, piece, count, err);
+	}
+	free(piece);
+	return done;
+}
+
+/* Bytes of a shard that is deflated, [from, to) of its input. */
+static bool
+take_deflated(struct input_pass *pass, struct shard_run *item, const unsigned char *bytes,
+	uint64_t from, uint64_t to, struct error *err)
+{
+	size_t count = (size_t)(to - from);
+
+	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST
+	    && pass->options.inflate_slabs >= INPUT_PASS_AHEAD_SLABS) {
+		item->cut = to;
+		item->ahead = inflate_ahead_open(byte_stream_length(item->shard->stream),
+			INFLATE_AHEAD_ROUND, pass->inflate_pool, send_ahead, item, err);
+		if (item->ahead == NULL)
+			return false;
+	}
+	if (item->ahead == NULL) {
+		if (!inflate_piece(pass, item, bytes, count, err))
+			return false;
+	} else if (!inflate_ahead_feed(item->ahead, bytes, count, to == item->end, err)) {
+		return false;
+	} else if (inflate_ahead_gave_up(item->ahead)
+	    && !inflate_anew(pass, item, to, err)) {
+		return false;
+	}
+	if (to < item->end)
+		return true;
+	if (item->ahead == NULL)
+		return inflater_finish(item->inflater, err);
+	inflate_ahead_close(item->ahead);
+	item->ahead = NULL;
 	return true;
 }
 
@@ -212,8 +299,7 @@ take_raw(void *context, struct slab *slab, struct error *err)
 			continue;
 		}
 		if (item->inflater != NULL) {
-			if (!inflate_piece(pass, item, bytes, to - from, err)
-			    || (to == item->end && !inflater_finish(item->inflater, err)))
+			if (!take_deflated(pass, item, bytes, from, to, err))
 				return error_in_shard(pass, item, err);
 		} else if (!take_stored(pass, item, from, bytes, to - from, err)) {
 			return error_in_shard(pass, item, err);
@@ -301,7 +387,7 @@ read_step(struct input_pass *pass, const struct reading_step *step, struct error
 static bool
 finish_conveyors(struct input_pass *pass, struct error *err)
 {
-	struct error later;
+	struct error later = { 0 };
 	bool         members = conveyor_finish(pass->to_members, err);
 	bool         records = conveyor_finish(pass->to_records, members ? err : &later);
 	bool         done = members && records;
@@ -384,7 +470,8 @@ deal_shards(struct input_pass *pass, struct error *err)
 		struct shard_run   *item = &pass->items[i];
 
 		*item = (struct shard_run){ .shard = shard, .index = i, .scatter = pass->scatter,
-			.begin = shard->offset, .end = shard->offset + shard->length };
+			.owner = pass, .begin = shard->offset,
+			.end = shard->offset + shard->length };
 		if (shard->stream == NULL)
 			continue;
 		item->begin = byte_stream_file_offset(shard->stream);

@@ -198,14 +198,14 @@ write_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *
 	bool                      complete = written->bytes + count == target->bytes;
 
 	if (!write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err))
-		return false;
+		return error_in_file(err, file_of(files, tensor)->name);
 	written->crc ^= crc32_piece(crc32_of(0, bytes, count), count,
 		target->bytes - offset - count);
 	if (!target->is_repeat)
 		element_count_specials(&written->specials, target->dtype, bytes,
 			count / dtype_size(target->dtype));
 	if (complete && !write_around(files, tensor, err))
-		return false;
+		return error_in_file(err, file_of(files, tensor)->name);
 	pthread_mutex_lock(&files->lock);
 	written->bytes += count;
 	if (complete)
@@ -221,7 +221,8 @@ place_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *
 	const struct output_files *files = context;
 	const struct plan_tensor  *target = &files->plan->tensors[tensor];
 
-	return write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err);
+	return write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err)
+		|| error_in_file(err, file_of(files, tensor)->name);
 }
 
 static bool
@@ -231,7 +232,8 @@ read_piece(void *context, size_t tensor, uint64_t offset, unsigned char *to, siz
 	const struct output_files *files = context;
 	const struct plan_tensor  *target = &files->plan->tensors[tensor];
 
-	return read_at(files->parts[target->file].fd, target->offset + offset, to, count, err);
+	return read_at(files->parts[target->file].fd, target->offset + offset, to, count, err)
+		|| error_in_file(err, file_of(files, tensor)->name);
 }
 
 struct scatter_target

@@ -387,7 +387,7 @@ scatter_finish(struct scatter *scatter, struct error *err)
 uint64_t
 scatter_bytes_bound(size_t panel_bytes)
 {
-	return (uint64_t)panel_bytes + panel_bytes / 2 + SCATTER_CAST_BYTES;
+	return (uint64_t)panel_bytes + panel_bytes / 2 + SCATTER_CAST_BYTES + PANELS_PORTION_BYTES;
 }
 
 const struct drift *

@@ -3,6 +3,7 @@
 
 #include "plan/cast.h"
 #include "plan/drift.h"
+#include "plan/panels.h"
 #include "plan/plan.h"
 
 /*

@@ -8,7 +8,6 @@
  *     floor double DIR INPUT ...
  *                               the same with twice as many bytes in the file
  *     floor two DIR INPUT ...   the same with two files, a thread for each
- *     floor inflate ZIP         zlib alone over the largest member; the bytes are dropped
  *     floor sha256 FILE         read and SHA-256
  *     floor both FILE FILE      the same of two files at once, a thread for each
  *     floor fsync BYTES DIR     the sync alone of so many bytes, new in the page cache
@@ -25,23 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
-#include <zip.h>
-#include <zlib.h>
+
+#include "clock.h"
 
 enum { STEP = 1 << 20, MOST_OUTPUTS = 2, ANY = 0 };
-
-static double
-seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static unsigned char *
 step_buffer(void)
@@ -238,74 +227,6 @@ floor_fsync(char **arguments)
 	return seconds_now() - start;
 }
 
-static zip_stat_t
-largest_member(zip_t *zip)
-{
-	zip_stat_t  largest = { .size = 0 }, found;
-	zip_int64_t count = zip_get_num_entries(zip, 0);
-
-	for (zip_int64_t i = 0; i < count; i++)
-		if (zip_stat_index(zip, (zip_uint64_t)i, 0, &found) == 0 &&
-		    found.size > largest.size)
-			largest = found;
-	if (largest.size == 0)
-		errx(1, "the zip holds no data");
-	return largest;
-}
-
-/* Inflates the raw bytes of an open member, returns how many came out. */
-static uint64_t
-inflate_member(zip_file_t *member)
-{
-	unsigned char *packed = step_buffer(), *plain = step_buffer();
-	z_stream       stream = { .next_in = NULL };
-	int            result = inflateInit2(&stream, -15);
-	uint64_t       total;
-
-	while (result == Z_OK || result == Z_BUF_ERROR) {
-		if (stream.avail_in == 0) {
-			zip_int64_t got = zip_fread(member, packed, STEP);
-
-			if (got <= 0)
-				break;
-			stream.next_in = packed;
-			stream.avail_in = (unsigned)got;
-		}
-		stream.next_out = plain;
-		stream.avail_out = STEP;
-		result = inflate(&stream, Z_NO_FLUSH);
-	}
-	if (result != Z_STREAM_END)
-		errx(1, "the member does not inflate");
-	total = stream.total_out;
-	inflateEnd(&stream);
-	free(packed);
-	free(plain);
-	return total;
-}
-
-static double
-floor_inflate(char **arguments)
-{
-	double      start = seconds_now();
-	zip_t      *zip = zip_open(arguments[0], ZIP_RDONLY, NULL);
-	zip_stat_t  found;
-	zip_file_t *member;
-
-	if (zip == NULL)
-		errx(1, "%s is not a zip", arguments[0]);
-	found = largest_member(zip);
-	if (found.comp_method != ZIP_CM_DEFLATE)
-		errx(1, "%s is not deflated", found.name);
-	if ((member = zip_fopen_index(zip, found.index, ZIP_FL_COMPRESSED)) == NULL)
-		errx(1, "%s: %s", found.name, zip_strerror(zip));
-	if (inflate_member(member) != found.size)
-		errx(1, "%s: not the size that the zip states", found.name);
-	zip_fclose(member);
-	zip_discard(zip);
-	return seconds_now() - start;
-}
-
 static const struct mode {
 	const char *name;
 	int         arguments;          /* ANY: two or more */
@@ -314,7 +235,6 @@ static const struct mode {
 	{ "convert", ANY, floor_convert },
 	{ "double",  ANY, floor_double },
 	{ "two",     ANY, floor_two },
-	{ "inflate", 1,   floor_inflate },
 	{ "sha256",  1,   floor_sha256 },
 	{ "both",    2,   floor_both },
 	{ "fsync",   2,   floor_fsync },
@@ -334,6 +254,6 @@ main(int argc, char **argv)
 			printf("%.3f\n", modes[i].run(argv + 2));
 			return 0;
 		}
-	errx(2, "usage: floor convert|double|two DIR INPUT ... | inflate ZIP | sha256 FILE | "
-		"both FILE FILE | fsync BYTES DIR");
+	errx(2, "usage: floor convert|double|two DIR INPUT ... | sha256 FILE | both FILE FILE | "
+		"fsync BYTES DIR");
 }

@@ -1,9 +1,9 @@
 /*
  * A checkpoint of the size and form of NGC's megatron_lm_345m, filled with random numbers,
- * so that a conversion can be measured without the download.
+ * so that a conversion can be measured without the download; and larger ones.
  *
- * DIR/latest_checkpointed_iteration.txt says "release"; DIR/release/mp_rank_00/
- * model_optim_rng.pt is a torch "legacy" stream:
+ * DIR/latest_checkpointed_iteration.txt says "release"; DIR/release/mp_rank_NN/
+ * model_optim_rng.pt, for each tensor rank, is a torch "legacy" stream:
  *
  *     pickle   the magic integer 0x1950a86a20f9469cfc6c
  *     pickle   1001, the protocol version
@@ -24,6 +24,7 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,51 +32,56 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EMBEDDING_TENSORS = 2, LAYER_TENSORS = 12, FINAL_TENSORS = 2 };
+enum { EMBEDDING_TENSORS = 2, LAYER_TENSORS = 12, FINAL_TENSORS = 2, MOST_RANKS = 64 };
 
 /* Extents of a tensor; what each is worth stands in struct model. */
 enum extent { NONE, HIDDEN, QKV, FFN, POSITIONS, VOCABULARY, EXTENTS };
 
 struct model {
-	uint64_t layers, seed, extents[EXTENTS];
+	uint64_t layers, seed, tensor_size, extents[EXTENTS];
 	uint64_t optimizer;             /* storages of an optimizer behind that of each weight */
 };
+
+/* What tensor ranks share out; WHOLE: each has the same copy. */
+enum split { WHOLE, ROWS, COLUMNS };
 
 struct tensor_rule {
 	const char *name;
 	enum extent rows, columns;
+	enum split  split;
 	float       centre;             /* mean of the values */
 };
 
 static const struct tensor_rule embeddings[EMBEDDING_TENSORS] = {
-	{ "word_embeddings",                    VOCABULARY, HIDDEN, 0 },
-	{ "position_embeddings",                POSITIONS,  HIDDEN, 0 },
+	{ "word_embeddings",                  VOCABULARY, HIDDEN, ROWS,    0 },
+	{ "position_embeddings",              POSITIONS,  HIDDEN, WHOLE,   0 },
 };
 
 static const struct tensor_rule layer[LAYER_TENSORS] = {
-	{ "input_layernorm.weight",             HIDDEN, NONE,   1 },
-	{ "input_layernorm.bias",               HIDDEN, NONE,   0 },
-	{ "attention.query_key_value.weight",   QKV,    HIDDEN, 0 },
-	{ "attention.query_key_value.bias",     QKV,    NONE,   0 },
-	{ "attention.dense.weight",             HIDDEN, HIDDEN, 0 },
-	{ "attention.dense.bias",               HIDDEN, NONE,   0 },
-	{ "post_attention_layernorm.weight",    HIDDEN, NONE,   1 },
-	{ "post_attention_layernorm.bias",      HIDDEN, NONE,   0 },
-	{ "mlp.dense_h_to_4h.weight",           FFN,    HIDDEN, 0 },
-	{ "mlp.dense_h_to_4h.bias",             FFN,    NONE,   0 },
-	{ "mlp.dense_4h_to_h.weight",           HIDDEN, FFN,    0 },
-	{ "mlp.dense_4h_to_h.bias",             HIDDEN, NONE,   0 },
+	{ "input_layernorm.weight",           HIDDEN, NONE,   WHOLE,   1 },
+	{ "input_layernorm.bias",             HIDDEN, NONE,   WHOLE,   0 },
+	{ "attention.query_key_value.weight", QKV,    HIDDEN, ROWS,    0 },
+	{ "attention.query_key_value.bias",   QKV,    NONE,   ROWS,    0 },
+	{ "attention.dense.weight",           HIDDEN, HIDDEN, COLUMNS, 0 },
+	{ "attention.dense.bias",             HIDDEN, NONE,   WHOLE,   0 },
+	{ "post_attention_layernorm.weight",  HIDDEN, NONE,   WHOLE,   1 },
+	{ "post_attention_layernorm.bias",    HIDDEN, NONE,   WHOLE,   0 },
+	{ "mlp.dense_h_to_4h.weight",         FFN,    HIDDEN, ROWS,    0 },
+	{ "mlp.dense_h_to_4h.bias",           FFN,    NONE,   ROWS,    0 },
+	{ "mlp.dense_4h_to_h.weight",         HIDDEN, FFN,    COLUMNS, 0 },
+	{ "mlp.dense_4h_to_h.bias",           HIDDEN, NONE,   WHOLE,   0 },
 };
 
 static const struct tensor_rule final[FINAL_TENSORS] = {
-	{ "final_layernorm.weight",             HIDDEN, NONE,   1 },
-	{ "final_layernorm.bias",               HIDDEN, NONE,   0 },
+	{ "final_layernorm.weight",           HIDDEN, NONE,   WHOLE,   1 },
+	{ "final_layernorm.bias",             HIDDEN, NONE,   WHOLE,   0 },
 };
 
 struct tensor {
 	char     name[64], key[24];
 	uint64_t rows, columns;         /* columns 0: one dimension */
 	uint64_t count, offset;         /* offset: of the count field in the file */
+	bool     shared_out;
 	float    centre;
 };
 
@@ -93,8 +99,10 @@ list_add(struct tensor_list *list, const struct model *model, const struct tenso
 	struct tensor *tensor = &list->tensors[list->count++];
 
 	snprintf(tensor->name, sizeof tensor->name, "%s", name);
-	tensor->rows = model->extents[rule->rows];
-	tensor->columns = model->extents[rule->columns];
+	tensor->rows = model->extents[rule->rows] / (rule->split == ROWS ? model->tensor_size : 1);
+	tensor->columns = model->extents[rule->columns] /
+		(rule->split == COLUMNS ? model->tensor_size : 1);
+	tensor->shared_out = rule->split != WHOLE;
 	tensor->count = tensor->rows * (tensor->columns ? tensor->columns : 1);
 	if (tensor->count > INT32_MAX)
 		errx(2, "%s would have more than 2^31 - 1 elements", name);
@@ -406,10 +414,11 @@ hole_write(int file, struct tensor tensor, uint64_t number)
 	put_at(file, last, 2, tensor.offset + 8 + 2 * tensor.count - 2);
 }
 
-/* Each tensor has a seed of its own, so the bytes do not depend on who fills which. */
+/* Each tensor has a seed of its own, so the bytes do not depend on who fills which; what
+ * ranks share out has one for each of them. */
 struct filling {
 	const struct tensor_list *list;
-	uint64_t                  seed;
+	uint64_t                  seed, rank;
 	int                       file;
 	atomic_size_t             next;
 };
@@ -421,19 +430,20 @@ fill_tensors(void *context)
 	size_t          i;
 
 	while ((i = atomic_fetch_add(&filling->next, 1)) < filling->list->count) {
-		uint64_t state = filling->seed + i;
+		const struct tensor *tensor = &filling->list->tensors[i];
+		uint64_t state = filling->seed + i + (tensor->shared_out ? filling->rank << 32 : 0);
 
-		tensor_write(filling->file, &filling->list->tensors[i], splitmix64(&state));
+		tensor_write(filling->file, tensor, splitmix64(&state));
 		for (uint64_t n = 1; n <= filling->list->optimizer; n++)
-			hole_write(filling->file, filling->list->tensors[i], n);
+			hole_write(filling->file, *tensor, n);
 	}
 	return NULL;
 }
 
 static void
-storages_write(int file, const struct tensor_list *list, uint64_t seed)
+storages_write(int file, const struct tensor_list *list, uint64_t seed, uint64_t rank)
 {
-	struct filling filling = { .list = list, .seed = seed, .file = file };
+	struct filling filling = { .list = list, .seed = seed, .rank = rank, .file = file };
 	pthread_t      threads[16];
 	long           cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int            count = cores < 1 ? 1 : cores > 16 ? 16 : (int)cores;
@@ -469,17 +479,20 @@ make_folder(char *path)
 static void
 tracker_write(char *path)
 {
-	FILE *out = fopen(path, "w");
+	FILE *out;
 
-	if (out == NULL || fputs("release", out) == EOF || fclose(out) != 0)
-		err(1, "%s", path);
+	if (access(path, F_OK) != 0) {
+		out = fopen(path, "w");
+		if (out == NULL || fputs("release", out) == EOF || fclose(out) != 0)
+			err(1, "%s", path);
+	}
 	free(path);
 }
 
 /* Written under another name first: a file with the final name is complete. */
 static void
 checkpoint_write(const char *path, const char *pickles, size_t pickles_size,
-	const struct tensor_list *list, uint64_t seed)
+	const struct tensor_list *list, uint64_t seed, uint64_t rank)
 {
 	char *unfinished;
 	int   file;
@@ -489,7 +502,7 @@ checkpoint_write(const char *path, const char *pickles, size_t pickles_size,
 	if ((file = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC, 0666)) < 0)
 		err(1, "%s", unfinished);
 	put_at(file, pickles, pickles_size, 0);
-	storages_write(file, list, seed);
+	storages_write(file, list, seed, rank);
 	if (close(file) != 0 || rename(unfinished, path) != 0)
 		err(1, "%s", unfinished);
 	free(unfinished);
@@ -509,7 +522,7 @@ number(const char *text)
 }
 
 static const char usage[] = "usage: make_ngc [--layers N] [--hidden N] [--ffn N] "
-	"[--positions N] [--vocab ROWS] [--seed N] [--optimizer N] DIR";
+	"[--positions N] [--vocab ROWS] [--tensor-size N] [--seed N] [--optimizer N] DIR";
 
 /* Returns DIR. */
 static const char *
@@ -523,6 +536,7 @@ read_options(int argc, char **argv, struct model *model)
 		{ "layers",    required_argument, NULL, 'l' },
 		{ "seed",      required_argument, NULL, 's' },
 		{ "optimizer", required_argument, NULL, 'o' },
+		{ "tensor-size", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int found;
@@ -536,41 +550,65 @@ read_options(int argc, char **argv, struct model *model)
 			model->seed = number(optarg);
 		else if (found == 'o')
 			model->optimizer = number(optarg);
+		else if (found == 't')
+			model->tensor_size = number(optarg);
 		else
 			model->extents[found] = number(optarg);
 	}
 	if (optind + 1 != argc)
 		errx(2, "%s", usage);
+	if (model->extents[FFN] == 0)
+		model->extents[FFN] = 4 * model->extents[HIDDEN];
 	model->extents[QKV] = 3 * model->extents[HIDDEN];
+	if (model->tensor_size < 1 || model->tensor_size > MOST_RANKS)
+		errx(2, "1 to %d tensor ranks are expected", MOST_RANKS);
+	for (int i = HIDDEN; i < EXTENTS; i++)
+		if (i != POSITIONS && model->extents[i] % model->tensor_size != 0)
+			errx(2, "%llu rows or columns cannot be shared out to %llu ranks",
+				(unsigned long long)model->extents[i],
+				(unsigned long long)model->tensor_size);
 	return argv[optind];
+}
+
+static void
+rank_write(const char *dir, const struct tensor_list *list, const char *pickles,
+	size_t pickles_size, uint64_t size, const struct model *model, uint64_t rank)
+{
+	char        name[64];
+	char       *path;
+	struct stat there;
+
+	snprintf(name, sizeof name, "release/mp_rank_%02llu", (unsigned long long)rank);
+	make_folder(path_join(dir, name));
+	strcat(name, "/model_optim_rng.pt");
+	path = path_join(dir, name);
+	if (stat(path, &there) == 0 && (uint64_t)there.st_size == size)
+		printf("%s: kept\n", path);
+	else {
+		checkpoint_write(path, pickles, pickles_size, list, model->seed, rank);
+		printf("%s: %llu bytes, %zu tensors\n", path, (unsigned long long)size,
+			list->count);
+	}
+	free(path);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct model model = { .layers = 24, .seed = 345, .extents = {
-		[HIDDEN] = 1024, [FFN] = 4096, [POSITIONS] = 1024, [VOCABULARY] = 50304 } };
+	struct model model = { .layers = 24, .seed = 345, .tensor_size = 1, .extents = {
+		[HIDDEN] = 1024, [POSITIONS] = 1024, [VOCABULARY] = 50304 } };
 	const char        *dir = read_options(argc, argv, &model);
-	char              *path = path_join(dir, "release/mp_rank_00/model_optim_rng.pt");
 	struct tensor_list list = list_build(&model);
 	size_t             pickles_size;
 	char              *pickles = pickles_build(&list, &pickles_size);
 	uint64_t           size = list_place(&list, pickles_size);
-	struct stat        there;
 
-	if (stat(path, &there) == 0 && (uint64_t)there.st_size == size)
-		printf("%s: kept\n", path);
-	else {
-		make_folder(path_join(dir, ""));
-		make_folder(path_join(dir, "release"));
-		make_folder(path_join(dir, "release/mp_rank_00"));
-		tracker_write(path_join(dir, "latest_checkpointed_iteration.txt"));
-		checkpoint_write(path, pickles, pickles_size, &list, model.seed);
-		printf("%s: %llu bytes, %zu tensors\n", path, (unsigned long long)size,
-			list.count);
-	}
+	make_folder(path_join(dir, ""));
+	make_folder(path_join(dir, "release"));
+	tracker_write(path_join(dir, "latest_checkpointed_iteration.txt"));
+	for (uint64_t rank = 0; rank < model.tensor_size; rank++)
+		rank_write(dir, &list, pickles, pickles_size, size, &model, rank);
 	free(pickles);
 	free(list.tensors);
-	free(path);
 	return 0;
 }

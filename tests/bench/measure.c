@@ -15,23 +15,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 struct outcome {
 	double        wall, first_byte; /* seconds; first_byte < 0: there was none */
 	int           status;
 	struct rusage usage;
 };
-
-static double
-seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static double
 seconds(struct timeval time)

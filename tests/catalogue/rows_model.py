@@ -6,6 +6,7 @@ import resource
 import shutil
 import struct
 
+import checkpoint
 import pickles
 from checkpoint import (ARGS, Checkpoint, FINAL, FIRST, HEADS, PLACES, POSITIONS, ROWS, SHAPES, WIDTH, WORDS,
                         namespace, numbers)
@@ -59,8 +60,7 @@ def tensors(t):
     def expanded(box):
         made = Checkpoint().tensor(bias, 3, (WIDTH,), (0,))
         box.expect(0, "convert", box.write("in.pt", made.torch_zip()), "-o", box.out)
-        from checkpoint import read_safetensors
-        found = read_safetensors(box.out / "model.safetensors")["transformer.h.0.attn.c_proj.bias"]
+        found = checkpoint.read_safetensors(box.out / "model.safetensors")["transformer.h.0.attn.c_proj.bias"]
         if found != struct.pack("<8e", *[numbers()[bias][3]] * 8):
             box.fault("other numbers")
     t.add(109, "stride", "expanded", 0, expanded)
@@ -115,10 +115,19 @@ def tensors(t):
 
     def kept(box):
         box.expect(0, "convert", box.write("in.pt", sick.torch_zip()), "-o", box.out, says=["warning .*ln_1.weight: 2 NaN, 1 Inf"])
-        from checkpoint import read_safetensors
-        if read_safetensors(box.out / "model.safetensors")["transformer.h.0.ln_1.weight"] != bits:
+        if checkpoint.read_safetensors(box.out / "model.safetensors")["transformer.h.0.ln_1.weight"] != bits:
             box.fault("other bits")
     t.add(115, "nan", "kept", 0, kept)
+
+    def tied(same):
+        made = Checkpoint()
+        key = "0" if same else "99"
+        made.put("head", numbers()[WORDS], SHAPES[WORDS], key)
+        head = made.held.pop("head")
+        model = dict_of([("language_model", made.language_model()), ("word_embeddings_for_head", dict_of([("weight", head)]))])
+        return made.torch_zip(pickle=pickles.stream(dict_of([(k, model if k == "model" else v) for k, v in made.top()])))
+    t.converts(117, "tied", "one-storage", tied(True))
+    t.converts(117, "tied", "equal", tied(False))
 
     # Names of two eras for one weight, a number with a zero, and two ways to one name.
     for what, name in (("two-eras", "layers.0.self_attention.dense.weight"), ("zero", "layers.00.attention.dense.weight")):
@@ -258,6 +267,14 @@ def arguments(t):
             path = box.write("in.pt", Checkpoint(label=... if label is None else label).torch_zip())
             box.expect(0, "inspect", path, says=[f"qkv: +layout {layout} "])
         t.add(142, "cv", f"{label}", 0, seen)
+    t.refused(143, "vocabpad", "too-many", 2, "--vocab-size 17: the checkpoint stores 16 rows only", Checkpoint().torch_zip(), "--vocab-size", "17")
+
+    def trimmed(box):
+        box.expect(0, "convert", box.write("in.pt", Checkpoint().torch_zip()), "-o", box.out, "--vocab-size", "14", says=["2 padding rows of the embedding left out"])
+        whole = checkpoint.expected()["transformer.wte.weight"]
+        if checkpoint.read_safetensors(box.out / "model.safetensors")["transformer.wte.weight"] != whole[:14 * WIDTH * 2]:
+            box.fault("not the first 14 rows")
+    t.add(143, "vocabpad", "trimmed", 0, trimmed)
     for what, args, status, says in (
             ("openai-gelu", dict(openai_gelu=True, bias_gelu_fusion=False), 0, "gelu_new"), ("erf", dict(bias_gelu_fusion=False), 0, '"gelu"'), ("fused", {}, 0, "gelu_new"),
             ("squared-relu", dict(squared_relu=True, bias_gelu_fusion=False), 0, "relu2"), ("swiglu", dict(swiglu=True), 4, "swiglu"), ("geglu", dict(glu_activation="geglu"), 4, "glu_activation"),

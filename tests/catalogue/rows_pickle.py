@@ -110,7 +110,7 @@ def globals_(t):
     for what, code in (("one", b"\x82\1"), ("two", b"\x83\1\1"), ("four", b"\x84\1\1\1\1")):
         t.refused(69, "ext", what, 4, "extension codes? .*not supported|EXT", beside(code))
     t.refused(70, "persidtext", "text", 3, "persistent id is not a storage tuple", beside(b"P17\n"))
-    for what, value in (("int", integer(1)), ("text", text("storage")), ("none", NONE), ("list", list_of(text("storage")))):
+    for what, value in (("int", integer(1)), ("string", text("storage")), ("none", NONE), ("list", list_of(text("storage")))):
         t.refused(70, "persidtext", what, 3, "persistent id is not a storage tuple", beside(value + b"Q"))
 
 

@@ -127,7 +127,9 @@ find_in_row(const uint8_t *bytes, size_t length, struct text *to)
 {
 	size_t at = 0, taken, start = 0, found = 0;
 
-	for (int i = 0; i < 4 && at < length && (taken = mutate_pickle_length(bytes + at, length - at)) > 0; i++) {
+	for (int i = 0; i < 4 && at < length; i++) {
+		if ((taken = mutate_pickle_length(bytes + at, length - at)) == 0)
+			break;
 		start = at;
 		found = taken;
 		at += taken;

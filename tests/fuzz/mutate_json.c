@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Strings, numbers and words, brackets, blanks: as many bytes as the text has, at most. */
+/* Strings, numbers and words, brackets, each with the blanks behind it: as many as the text
+ * has bytes, at most. */
 struct token {
 	const uint8_t *at;
-	size_t         length;
+	size_t         length, blanks;
 };
 
 struct tokens {
@@ -40,6 +41,16 @@ token_length(const uint8_t *at, size_t left)
 	return length;
 }
 
+static size_t
+blanks_length(const uint8_t *at, size_t left)
+{
+	size_t length = 0;
+
+	while (length < left && at[length] != '\0' && strchr(" \t\r\n", at[length]) != NULL)
+		length++;
+	return length;
+}
+
 static void
 take_tokens(const uint8_t *bytes, size_t length, struct tokens *row)
 {
@@ -47,24 +58,30 @@ take_tokens(const uint8_t *bytes, size_t length, struct tokens *row)
 	row->tokens = malloc((length + 1) * sizeof *row->tokens);
 	if (row->tokens == NULL)
 		abort();
-	for (size_t at = 0, taken; at < length; at += taken) {
+	for (size_t at = 0, taken, blanks; at < length; at += taken + blanks) {
 		taken = token_length(bytes + at, length - at);
-		row->tokens[row->count++] = (struct token){ bytes + at, taken };
+		blanks = blanks_length(bytes + at + taken, length - at - taken);
+		row->tokens[row->count++] = (struct token){ bytes + at, taken, blanks };
 	}
+}
+
+static bool
+is_one_of(const struct tokens *row, size_t at, const char *letters)
+{
+	return at < row->count && *row->tokens[at].at != '\0'
+		&& strchr(letters, *row->tokens[at].at) != NULL;
 }
 
 /* From `at` on to where as many brackets are closed as were opened. */
 static size_t
-span_of(const struct tokens *row, size_t at)
+value_length(const struct tokens *row, size_t at)
 {
 	size_t open = 0, i = at;
 
 	for (; i < row->count; i++) {
-		const uint8_t c = *row->tokens[i].at;
-
-		if (c == '{' || c == '[')
+		if (is_one_of(row, i, "{["))
 			open++;
-		else if (c == '}' || c == ']')
+		else if (is_one_of(row, i, "]}"))
 			open -= open > 0;
 		if (open == 0)
 			break;
@@ -72,11 +89,45 @@ span_of(const struct tokens *row, size_t at)
 	return (i < row->count ? i + 1 : i) - at;
 }
 
+/* A value, or a key with its value. */
+static size_t
+span_of(const struct tokens *row, size_t at)
+{
+	return is_one_of(row, at + 1, ":") ? 2 + value_length(row, at + 2) : value_length(row, at);
+}
+
+/* Rather a value or a key than what stands between them. */
+static size_t
+choose(struct mutation *mutation, const struct tokens *row)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < 8; i++) {
+		at = mutation_below(mutation, row->count);
+		if (!is_one_of(row, at, ",:]}"))
+			break;
+	}
+	return at;
+}
+
 static void
 put_tokens(const struct tokens *row, size_t from, size_t count, struct text *to)
 {
 	for (size_t i = from; i < from + count; i++)
-		text_add_bytes(to, row->tokens[i].at, row->tokens[i].length);
+		text_add_bytes(to, row->tokens[i].at,
+			row->tokens[i].length + row->tokens[i].blanks);
+}
+
+/* Of a string what is between the quotes. */
+static void
+put_changed_bytes(struct mutation *mutation, struct token token, struct text *to)
+{
+	const bool is_string = *token.at == '"' && token.length >= 2
+		&& !mutation_one_in(mutation, 8);
+
+	text_add_bytes(to, token.at, is_string);
+	mutate_bytes(mutation, token.at + is_string, token.length - 2 * is_string, to);
+	text_add_bytes(to, token.at, is_string);
 }
 
 /* Another token in the place of this one. */
@@ -86,10 +137,9 @@ put_changed(struct mutation *mutation, const struct tokens *row, size_t at, stru
 	static const char *const values[] = { "null", "true", "false", "{}", "[]", "\"\"", "0", "-0",
 		"1e308", "1e999", "0.5", "[[[[]]]]", "\"\\u0000\"", "\"\\ud800\"", ",", ":", "//",
 		"18446744073709551615", "9007199254740993" };
-	const struct token token = row->tokens[at];
-	const struct token other = row->tokens[mutation_below(mutation, row->count)];
+	const struct token token = row->tokens[at], other = row->tokens[choose(mutation, row)];
 
-	switch (mutation_below(mutation, 4)) {
+	switch (mutation_below(mutation, 5)) {
 	case 0:
 		text_add(to, "%s", values[mutation_below(mutation, sizeof values / sizeof *values)]);
 		break;
@@ -97,37 +147,43 @@ put_changed(struct mutation *mutation, const struct tokens *row, size_t at, stru
 		text_add_bytes(to, other.at, other.length);
 		break;
 	case 2:
-		if (*token.at >= '0' && *token.at <= '9') {
+		put_changed_bytes(mutation, token, to);
+		break;
+	default:
+		if (*token.at >= '0' && *token.at <= '9')
 			text_add(to, "%" PRId64, mutation_number(mutation,
 				(int64_t)strtoll((const char *)token.at, NULL, 10)));
-			break;
-		} /* fall through */
-	default:
-		mutate_bytes(mutation, token.at, token.length, to);
+		else
+			put_changed_bytes(mutation, token, to);
 	}
 }
 
-/* A value with all that is in it moves, is left out or stands there twice; or one token is
- * another. */
+/* A value with all that is in it is left out or stands there twice, here or elsewhere; or one
+ * token is another. */
 static void
 put_mutant(struct mutation *mutation, const struct tokens *row, struct text *to)
 {
-	const size_t at = mutation_below(mutation, row->count), count = span_of(row, at);
-	const size_t where = mutation_below(mutation, row->count - count + 1);
-	const size_t what = mutation_below(mutation, 8);
+	const size_t at = choose(mutation, row), count = span_of(row, at);
+	const size_t behind = at + count, where = choose(mutation, row);
 
-	if (what == 0) {                /* left out */
+	switch (mutation_below(mutation, 8)) {
+	case 0:
 		put_tokens(row, 0, at, to);
-		put_tokens(row, at + count, row->count - at - count, to);
-	} else if (what == 1) {         /* twice */
-		put_tokens(row, 0, at + count, to);
-		text_add(to, "%s", mutation_one_in(mutation, 2) ? "," : "");
+		put_tokens(row, behind + is_one_of(row, behind, ","), row->count - behind
+			- is_one_of(row, behind, ","), to);
+		break;
+	case 1:
+		put_tokens(row, 0, behind, to);
+		text_add(to, "%s", mutation_one_in(mutation, 8) ? "" : ",");
 		put_tokens(row, at, row->count - at, to);
-	} else if (what == 2) {         /* copied elsewhere */
+		break;
+	case 2:
 		put_tokens(row, 0, where, to);
 		put_tokens(row, at, count, to);
+		text_add(to, "%s", mutation_one_in(mutation, 8) ? "" : ",");
 		put_tokens(row, where, row->count - where, to);
-	} else {
+		break;
+	default:
 		put_tokens(row, 0, at, to);
 		put_changed(mutation, row, at, to);
 		put_tokens(row, at + 1, row->count - at - 1, to);

@@ -4,8 +4,7 @@
 
 #define PICKLES 5
 
-static const uint8_t magic[] = { 0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8,
-	0x50, 0x19, '.' };
+static const uint8_t magic[] = { 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
 
 /* A stream of torch.save before 1.6: five pickles, then the storages.  One of the pickles
  * changes, mostly the object; or the storages, or their number. */
@@ -18,7 +17,7 @@ mutate_legacy(struct mutation *mutation, const uint8_t *bytes, size_t length, st
 	size_t           at = 0;
 
 	/* The first pickle may have another protocol: the number stands somewhere in it. */
-	if (length < 2 * sizeof magic || memmem(bytes, sizeof magic + 16, magic + 4, 10) == NULL)
+	if (length < 31 || memmem(bytes, 31, magic, sizeof magic) == NULL)
 		return false;
 	for (int i = 0; i < PICKLES; i++) {
 		const size_t taken = mutate_pickle_length(bytes + at, length - at);

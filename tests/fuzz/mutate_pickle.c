@@ -161,7 +161,8 @@ add_item(struct edit *edit)
 static void
 swap_leaves(struct edit *edit)
 {
-	const size_t     a = pickle_words_choose(edit, pickle_words_is_leaf), b = pickle_words_choose(edit, pickle_words_is_leaf);
+	const size_t     a = pickle_words_choose(edit, pickle_words_is_leaf);
+	const size_t     b = pickle_words_choose(edit, pickle_words_is_leaf);
 	struct pickle_op held;
 
 	if (a == edit->row.count)

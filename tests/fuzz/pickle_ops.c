@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FRAME_BYTES 9
+
 /* Two lines at most; 0: they do not end. */
 static size_t
 lines_length(const uint8_t *at, size_t left, int lines)
@@ -140,7 +142,7 @@ pickle_ops_make(struct pickle_ops *row, uint8_t code, const void *argument, size
 void
 pickle_ops_put(const struct pickle_ops *row, bool frames, struct text *to)
 {
-	size_t frame = 0;       /* behind the length of the last one */
+	size_t frame = 0;       /* behind the length of the last one that has a whole one */
 
 	for (size_t i = 0; i <= row->count; i++) {
 		const bool ends = i == row->count || *row->ops[i].at == OPCODE_FRAME;
@@ -153,7 +155,7 @@ pickle_ops_put(const struct pickle_ops *row, bool frames, struct text *to)
 			break;
 		text_add_bytes(to, row->ops[i].at, row->ops[i].length);
 		if (ends)
-			frame = to->length;
+			frame = row->ops[i].length == FRAME_BYTES ? to->length : 0;
 	}
 }
 

@@ -30,6 +30,7 @@ seeds() {       # TARGET: files to begin with, one a line
 	sums)          find tests/fuzz -name 'sums.seed*' ;;
 	signature)     find tests/fuzz -name 'signature.seed*' ;;
 	tokenizer)     find fixtures/tokenizer -name tokenizer.json; find tests/fuzz -name 'tokenizer.seed*' ;;
+	inflate)       find tests/fuzz -name 'inflate.seed*' ;;
 	esac | while read -r file; do
 		[ "$(wc -c <"$file")" -gt 400000 ] || echo "$file"
 	done
@@ -46,16 +47,16 @@ dictionary() {  # TARGET: its words
 	esac
 }
 
-# One line: target, seconds of processor time, seconds, executions, the slowest input's seconds,
-# status.  The second line of `times` is what the children of the shell took.
+# One line: target, seconds of processor time, seconds, executions, status.  The second line of
+# `times` is what the children of the shell took.
 log_hours() {   # TARGET STATUS SECONDS TIMES
 	number() {
 		echo "$log" | sed -n "s/^stat::$1: *//p"
 	}
 	cpu=$(echo "$4" | sed -n 2p | tr -d s | tr 'm ' '  ' |
 	    awk '{ printf "%.1f", $1 * 60 + $2 + $3 * 60 + $4 }')
-	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$cpu" "$3" "$(number number_of_executed_units)" \
-	    "$(number slowest_unit_time_sec)" "$2" >> "$hours"
+	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$cpu" "$3" "$(number number_of_executed_units)" \
+	    "$2" >> "$hours"
 }
 
 # -timeout is for what never comes back: a machine that is busy may not find anything.
@@ -76,6 +77,9 @@ fuzz() {        # TARGET
 	echo "fuzz: $1: $(echo "$log" | sed -n 's/.*number_of_executed_units: *//p') inputs"
 }
 
+if [ "$mode" = mutants ]; then
+	exec python3 tests/fuzz/mutants.py "$build/mutants"
+fi
 for source in tests/fuzz/fuzz_${only:-*}.c; do
 	target=$(basename "$source" .c)
 	target=${target#fuzz_}

@@ -60,6 +60,23 @@ expect 'modes' 'usr/bin/megatron2hf' \
     "$(cd "$root" && find . -type f -perm /111 | sed 's|^\./||')"
 expect 'the program runs' "megatron2hf $version" "$("$root/usr/bin/megatron2hf" --version 2>&1)"
 
+# ---- hardening ----------------------------------------------------------------------
+
+not_fortified=
+case ${CFLAGS:--O2} in
+*-fsanitize=*|*-O0*) not_fortified=-n ;;
+*-O*) ;;
+*) not_fortified=-n ;;
+esac
+# A sanitizer's run time is linked in, and is what it is.
+case ${CFLAGS:-} in
+*-fsanitize=*) ;;
+*)	expect 'the program is hardened' '' "$(sh tests/install/hardening.sh $not_fortified \
+	    "$root/usr/bin/megatron2hf" "$build"/src/*/*.o 2>&1)"
+	expect 'the shared library is' '' "$(sh tests/install/hardening.sh $not_fortified \
+	    "$root/usr/lib/libmegatron2hf.so" 2>&1)" ;;
+esac
+
 # ---- library ------------------------------------------------------------------------
 
 declared=$(grep -oE '^M2H_API .*\<m2h_[a-z_]+\(' include/megatron2hf.h |

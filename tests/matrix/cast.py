@@ -80,9 +80,10 @@ def main():
             if to == source:
                 continue
             found = cast(sys.argv[1], source, to, bits)
-            portable = cast(sys.argv[1], source, to, bits, "portable")
+            others = [(name, cast(sys.argv[1], source, to, bits, name))
+                      for name in ("portable", "AVX2")]
             magnitude = ~BITS[to](1 << (8 * BITS[to]().itemsize - 1))
-            for name, expected in [*references(source, to, bits), ("portable", portable)]:
+            for name, expected in [*references(source, to, bits), *others]:
                 both_nan = ((found & magnitude) > BITS[to](EXPONENT[to])) \
                     & ((expected & magnitude) > BITS[to](EXPONENT[to]))
                 wrong = numpy.flatnonzero((found != expected) & ~both_nan)

@@ -1,12 +1,14 @@
 /*
- * cast_stream FROM TO [portable]: converts elements of type FROM on standard input to type TO
- * on standard output, for cast.py.  The types have torch's names.
+ * cast_stream FROM TO [portable|AVX2]: converts elements of type FROM on standard input to type
+ * TO on standard output, for cast.py.  The types have torch's names.  No instructions beyond
+ * those named are used.
  */
 #include <err.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "plan/cast.h"
+#include "plan/instructions.h"
 
 enum { ELEMENTS = 5000 };
 
@@ -19,8 +21,10 @@ main(int argc, char **argv)
 	size_t               count;
 
 	if (!dtype_is_weight(from) || !dtype_is_weight(to))
-		errx(2, "usage: cast_stream FROM TO [portable]");
-	cast_force_portable(argc > 3 && strcmp(argv[3], "portable") == 0);
+		errx(2, "usage: cast_stream FROM TO [portable|AVX2]");
+	for (unsigned i = 0; argc > 3 && i <= INSTRUCTIONS_AVX512; i++)
+		if (strcmp(argv[3], instructions_name(i)) == 0)
+			instructions_limit(i);
 	while ((count = fread(source, dtype_size(from), ELEMENTS, stdin)) > 0) {
 		cast_elements(from, source, to, target, count, NULL);
 		if (fwrite(target, dtype_size(to), count, stdout) != count)

@@ -3,6 +3,7 @@
 
 #include "plan/cast.h"
 #include "plan/element.h"
+#include "plan/instructions.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -65,10 +66,10 @@ check_all(enum dtype from, const unsigned char *source, enum dtype to, unsigned 
 			&& !isinf(size_of(from, bits));
 	}
 	CHECK(wrong == 0, "%s (%s): %s to %s: %zu wrong, first %" PRIx64 " became %" PRIx64, what,
-		cast_kernel_name(), dtype_name(from), dtype_name(to), wrong,
+		instructions_name(instructions_used()), dtype_name(from), dtype_name(to), wrong,
 		bits_at(from, source, first), bits_at(to, target, first));
 	CHECK(overflow.elements == infinite, "%s (%s): %s to %s: %" PRIu64 " became infinite, "
-		"expected %zu", what, cast_kernel_name(), dtype_name(from), dtype_name(to),
+		"expected %zu", what, instructions_name(instructions_used()), dtype_name(from), dtype_name(to),
 		overflow.elements, infinite);
 }
 
@@ -254,7 +255,7 @@ test_rows(void)
 		first = bits_at(row->to, target, 0);
 		last = bits_at(row->to, target, 8);
 		CHECK(first == row->expected && last == row->expected, "%s (%s): %s %" PRIx64
-			" to %s: %" PRIx64 ", %" PRIx64, row->what, cast_kernel_name(),
+			" to %s: %" PRIx64 ", %" PRIx64, row->what, instructions_name(instructions_used()),
 			dtype_name(row->from), row->bits, dtype_name(row->to), first, last);
 		CHECK(is_right(row->from, row->bits, row->to, row->expected),
 			"%s: the reference has another opinion", row->what);
@@ -311,12 +312,15 @@ test_random(enum dtype from)
 	for (unsigned t = 0; t < FORMATS; t++) {
 		enum dtype to = formats[t].dtype;
 
+		instructions_limit(INSTRUCTIONS_PORTABLE);
 		check_all(from, source, to, target, MILLION, "random");
-		cast_force_portable(true);
-		cast_elements(from, source, to, other, MILLION, NULL);
-		cast_force_portable(false);
-		CHECK(memcmp(target, other, MILLION * dtype_size(to)) == 0,
-			"%s to %s: the kernels differ", dtype_name(from), dtype_name(to));
+		for (unsigned i = INSTRUCTIONS_AVX2; i <= INSTRUCTIONS_AVX512; i++) {
+			instructions_limit(i);
+			cast_elements(from, source, to, other, MILLION, NULL);
+			CHECK(memcmp(target, other, MILLION * dtype_size(to)) == 0,
+				"%s to %s: %s differs", dtype_name(from), dtype_name(to),
+				instructions_name(instructions_used()));
+		}
 	}
 	free(source);
 	free(target);
@@ -347,7 +351,7 @@ test_places(enum dtype from, enum dtype to)
 	for (size_t i = 0; i < 70; i++)
 		wrong += !is_right(from, bits_at(from, source + 3, i), to, bits_at(to, whole, i));
 	CHECK(wrong == 0, "%s to %s (%s): %zu times wrong", dtype_name(from), dtype_name(to),
-		cast_kernel_name(), wrong);
+		instructions_name(instructions_used()), wrong);
 	free(source);
 	free(target);
 	free(whole);
@@ -402,23 +406,25 @@ test_overflow(void)
 	free(target);
 }
 
-/* Against float_reference.h, by the processor's own instructions and without. */
+/* Against float_reference.h, by all the instructions that this processor has. */
 int
 main(void)
 {
 	make_sizes();
-	for (unsigned portable = 0; portable < 2; portable++) {
-		cast_force_portable(portable != 0);
+	for (unsigned i = INSTRUCTIONS_PORTABLE; i <= INSTRUCTIONS_AVX512; i++) {
+		instructions_limit(i);
+		if (instructions_used() != i) {
+			printf("cast: skipped: %s, which this processor has not\n",
+				instructions_name(i));
+			continue;
+		}
 		test_all_of(DTYPE_FLOAT16);
 		test_all_of(DTYPE_BFLOAT16);
 		test_rows();
 		test_overflow();
 		for (unsigned pair = 0; pair < FORMATS * FORMATS; pair++)
 			test_places(formats[pair / FORMATS].dtype, formats[pair % FORMATS].dtype);
-		CHECK(!portable || strcmp(cast_kernel_name(), "portable") == 0, "%s is not portable",
-			cast_kernel_name());
 	}
-	cast_force_portable(false);
 	for (unsigned i = 0; i < FORMATS; i++)
 		test_random(formats[i].dtype);
 	return check_end("cast");

@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "plan/element.h"
+#include "plan/instructions.h"
 
 #include <stdlib.h>
 
@@ -22,13 +23,15 @@ static const struct {
 	{ DTYPE_FLOAT64, 0x7ff0000000000000, 0, 1, "double Inf" },
 	{ DTYPE_FLOAT64, 0xfff8000000000000, 1, 0, "double NaN" },
 	{ DTYPE_FLOAT64, 0x7fefffffffffffff, 0, 0, "largest double" },
+	{ DTYPE_FLOAT64, 0x3ff000007ff00000, 0, 0, "double with the bits of Inf in its lower half" },
 };
 
-/* One odd element among many, at every kind of place. */
-int
-main(void)
+/* One odd element among many, at every kind of place; in a float64 the lower half may have
+ * the bits that would be an infinity in the upper one. */
+static void
+test_rows(void)
 {
-	static const size_t counts[] = { 1, 7, 2048, 2049, 5000 };
+	static const size_t counts[] = { 1, 7, 31, 33, 2048, 2049, 5000 };
 	unsigned char      *elements = calloc(5000, sizeof(uint64_t));
 
 	for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
@@ -43,11 +46,24 @@ main(void)
 				memcpy(elements + at * size, &rows[r].bits, size);
 				element_count_specials(&found, rows[r].dtype, elements, counts[c]);
 				CHECK(found.not_numbers == rows[r].not_number
-					&& found.infinities == rows[r].infinity, "%s at %zu of %zu", rows[r].name,
-					at, counts[c]);
+					&& found.infinities == rows[r].infinity, "%s (%s) at %zu of %zu",
+					rows[r].name, instructions_name(instructions_used()), at, counts[c]);
 			}
 		}
 	}
 	free(elements);
+}
+
+int
+main(void)
+{
+	for (unsigned i = INSTRUCTIONS_PORTABLE; i <= INSTRUCTIONS_AVX512; i++) {
+		instructions_limit(i);
+		if (instructions_used() == i)
+			test_rows();
+		else
+			printf("specials: skipped: %s, which this processor has not\n",
+				instructions_name(i));
+	}
 	return check_end("specials");
 }
