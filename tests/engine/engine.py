@@ -6,7 +6,7 @@ import tempfile
 import memory
 import read_back
 import used
-from calls import Bench
+from traced import Bench
 
 PARTS = {"read_back": read_back.run, "used": used.run,
          "memory": memory.run}
