@@ -4,12 +4,12 @@
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "megatron/shard_copies.h"
+#include "plan/buffers.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
 /* ---- finding out ------------------------------------------------------------------ */
@@ -93,7 +93,8 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	const struct m2h_convert_options *options = conversion->options;
 	struct decision_log              *log = &conversion->answer.log;
 	char                              parent[4096];
-	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
+	struct shards_options             shards_options = {
+		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
 		.iteration = options->iteration, .indexed = indexed };
 
@@ -150,6 +151,23 @@ place_stream(struct conversion *conversion, struct error *err)
 }
 
 static bool
+read_input_sha256(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const char                       *what = options->input_sha256;
+
+	conversion->only_used = what != NULL && strcmp(what, "used") == 0;
+	if (what != NULL && !conversion->only_used && strcmp(what, "full") != 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"what of the input is hashed: '%s' is not known", what);
+	if (!conversion->only_used || options->sha256 == NULL)
+		return true;
+	error_set(err, ERROR_USAGE, "usage",
+		"--sha256 is of whole files, of which --input-sha256 used may read a part");
+	return error_hint(err, "leave one of them out");
+}
+
+static bool
 check_options(const struct m2h_convert_options *options, struct error *err)
 {
 	if (options->source == NULL || options->source[0] == '\0')
@@ -165,10 +183,17 @@ static bool
 run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
+	struct buffers                    buffers;
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		goto fail;
-	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
+	if (conversion->only_used)
+		decision_log_decide(&conversion->answer.log, "input_sha256", "option", "used");
+	if (conversion->form.from_disk)
+		decision_log_decide(&conversion->answer.log, "read_back", "option", "disk");
+	if (!buffers_fit(&buffers, conversion->shards, conversion->plan, options->memory_limit, err))
+		goto fail;
+	conversion->result.memory_bytes = buffers_bytes(&buffers, conversion->plan);
 	if (options->dry_run ? conversion_output_plan(conversion, err)
 		: conversion_output_write(conversion, err))
 		return true;
@@ -239,7 +264,8 @@ run(struct conversion *conversion, struct error *err)
 	if (!place_stream(conversion, err))
 		return false;
 	options = conversion->options;
-	if (!check_options(options, err) || !output_form_read(&conversion->form, options, err)
+	if (!check_options(options, err) || !read_input_sha256(conversion, err)
+	    || !output_form_read(&conversion->form, options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
 	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
@@ -297,7 +323,8 @@ answer_all_inputs(struct conversion *conversion)
 	if ((inputs = answer_inputs(&conversion->answer, shards, files->count)) == NULL)
 		return;
 	for (size_t i = 0; i < shards->input_count; i++)
-		if (conversion->executed.input_sha256 != NULL)
+		if (conversion->executed.input_sha256 != NULL
+		    && used_ranges_is_whole(&conversion->executed.used, shards, i))
 			memcpy(inputs[i].sha256, conversion->executed.input_sha256[i],
 				sizeof inputs[i].sha256);
 	for (size_t i = 0; i < files->count; i++) {
