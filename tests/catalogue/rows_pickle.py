@@ -1,6 +1,7 @@
 """Rows 63 to 105: pickles."""
+import hashlib
 import math
-import os
+import re
 import resource
 import struct
 import zlib
@@ -69,19 +70,29 @@ def globals_(t):
     hostile = beside(call(named("os", "system"), CANARY))
 
     def every_option(box):
+        """All that --help knows, but for where to write, how to talk, and what is for folders."""
         path = box.write("in.pt", hostile)
         config = box.write("config.json", "{}")
-        for options in (["--strict"], ["--dry-run"], ["--force"], ["--verbose"],
-                        ["--weights", "both"], ["--dtype", "float32"],
-                        ["--allow-overflow"], ["--profile", "hf4.18"], ["--tokenizer", "none"],
-                        ["--replicas", "mean"],
-                        ["--tensor-sha256"], ["--num-attention-heads", "2"], ["--vocab-size",
-                                "16"], ["--qkv-layout", "2"],
-                        ["--activation", "gelu"], ["--config", config], ["--threads", "1"],
-                        ["--max-shard-size", "1GB"],
-                        ["--model-card", "auto"], ["--provenance", box.inside / "slsa.json"]):
+        tried = [["--strict"], ["--dry-run"], ["--force"], ["--verbose"], ["--quiet"],
+                 ["--weights", "both"], ["--dtype", "float32"], ["--profile", "hf4.18"],
+                 ["--dtype", "float16", "--allow-overflow"], ["--tokenizer", "none"],
+                 ["--replicas", "mean"], ["--tensor-sha256"], ["--num-attention-heads", "2"],
+                 ["--vocab-size", "16"], ["--qkv-layout", "2"], ["--activation", "gelu"],
+                 ["--config", config], ["--threads", "1"], ["--max-shard-size", "1GB"],
+                 ["--model-card", "auto", "--license", "mit"],
+                 ["--provenance", box.inside / "slsa.json"], ["--memory-limit", "1GB"],
+                 ["--input-sha256", "used"], ["--read-back", "disk"],
+                 ["--sha256", hashlib.sha256(hostile).hexdigest()]]
+        for options in tried:
             box.refused(5, "os", "pickle imports os.system", "convert", path, "-o", box.out,
                         *options)
+        box.expect(0, "convert", "--help")
+        known = set(re.findall(r"--[a-z0-9-]+", box.stdout))
+        known -= {"--output", "--stream", "--staging", "--json", "--progress", "--color", "--help",
+                  "--version", "--iteration"}
+        tried = {word for words in tried for word in map(str, words) if word.startswith("--")}
+        if known != tried:
+            box.fault(f"not every option was tried: {known ^ tried}")
     t.add(64, "nofallback", "convert", 5, every_option)
 
     def other_commands(box):
