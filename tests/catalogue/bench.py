@@ -45,7 +45,8 @@ class Box:
 
     def fault(self, text):
         """With what was said, the first time."""
-        said = "" if self.faults else "".join("\n        " + line for line in self.stderr.splitlines()
+        said = "" if self.faults else "".join("\n        " +
+                                              line for line in self.stderr.splitlines()
                                               if line.startswith((ERROR, "warning", "note")))
         self.faults.append(text + said.replace(str(self.inside), "BOX"))
 
@@ -73,7 +74,8 @@ class Box:
             process.kill()
             process.wait()
             status = "no end after %d s" % SECONDS
-        self.stdout, self.stderr = out.read_bytes().decode(), err.read_bytes().decode("utf-8", "replace")
+        self.stdout, self.stderr = out.read_bytes().decode(), err.read_bytes().decode("utf-8",
+                "replace")
         return status
 
     def look(self):
@@ -166,12 +168,14 @@ class Cases:
     def add(self, row, slug, what, status, run):
         self.list.append(Case(row, slug, what, status, run))
 
-    def refused(self, row, slug, what, status, says, source, *options, code=None, name="in.pt", **how):
+    def refused(self, row, slug, what, status, says, source, *options, code=None, name="in.pt",
+                **how):
         """convert SOURCE must be refused.  SOURCE: bytes of a file, or a function that makes
         what is to be read and returns its path; CODE: our slug where it is not that of the row."""
         def run(box):
             path = box.write(name, source) if isinstance(source, bytes) else source(box)
-            box.refused(status, code or slug, says, "convert", path, "-o", box.out, *options, **how)
+            box.refused(status, code or slug, says, "convert", path, "-o", box.out, *options,
+                        **how)
         self.add(row, slug, what, status, run)
 
     def converts(self, row, slug, what, source, *options, name="in.pt", **how):

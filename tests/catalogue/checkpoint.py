@@ -20,7 +20,8 @@ LAYER = [("input_layernorm.weight", (WIDTH,)), ("input_layernorm.bias", (WIDTH,)
          ("attention.dense.weight", (WIDTH, WIDTH)), ("attention.dense.bias", (WIDTH,)),
          ("post_attention_layernorm.weight", (WIDTH,)),
          ("post_attention_layernorm.bias", (WIDTH,)),
-         ("mlp.dense_h_to_4h.weight", (4 * WIDTH, WIDTH)), ("mlp.dense_h_to_4h.bias", (4 * WIDTH,)),
+         ("mlp.dense_h_to_4h.weight", (4 * WIDTH, WIDTH)), ("mlp.dense_h_to_4h.bias",
+                 (4 * WIDTH,)),
          ("mlp.dense_4h_to_h.weight", (WIDTH, 4 * WIDTH)), ("mlp.dense_4h_to_h.bias", (WIDTH,))]
 WORDS, PLACES, FINAL = "word_embeddings", "position_embeddings", "final_layernorm"
 FIRST = "layers.0.input_layernorm.weight"       # the tensor that most cases spoil
@@ -44,7 +45,8 @@ def numbers():
             for name, shape in SHAPES.items()}
 
 
-ARGS = dict(num_layers=LAYERS, hidden_size=WIDTH, num_attention_heads=HEADS, ffn_hidden_size=4 * WIDTH,
+ARGS = dict(num_layers=LAYERS, hidden_size=WIDTH, num_attention_heads=HEADS,
+            ffn_hidden_size=4 * WIDTH,
             max_position_embeddings=POSITIONS, seq_length=POSITIONS, padded_vocab_size=ROWS,
             tensor_model_parallel_size=1, pipeline_model_parallel_size=1, layernorm_epsilon=1e-5,
             bias_gelu_fusion=True, openai_gelu=False, onnx_safe=False, rank=0, params_dtype="half")

@@ -38,7 +38,8 @@ def destinations(t):
     def not_replaced(box):
         path = box.write("in.pt", GOOD)
         box.write("out", "x")
-        box.refused(7, "exists", "already exists and is not a directory", "convert", path, "-o", box.out, "--force")
+        box.refused(7, "exists", "already exists and is not a directory", "convert", path, "-o",
+                    box.out, "--force")
     t.add(182, "exists", "file-forced", 7, not_replaced)
 
     def same(what, wanted, code, arrange):
@@ -46,14 +47,19 @@ def destinations(t):
             box.write("ck/in.pt", GOOD)
             box.refused(wanted, code, "", "convert", *arrange(box))
         t.add(183, "sameio", what, wanted, run)
-    same("source", 2, "sameio", lambda box: [box.inside / "ck/in.pt", "-o", box.inside / "ck/in.pt", "--force"])
-    same("holds-it", 2, "sameio", lambda box: [box.inside / "ck/in.pt", "-o", box.inside / "ck", "--force"])
+    same("source", 2, "sameio", lambda box: [box.inside / "ck/in.pt", "-o",
+                                             box.inside / "ck/in.pt", "--force"])
+    same("holds-it", 2, "sameio", lambda box: [box.inside / "ck/in.pt", "-o", box.inside / "ck",
+                                               "--force"])
 
     def folder(box):
         shutil.copytree(box.fixtures / "ngc/good-label-2.0-tp2", box.inside / "model")
         return box.inside / "model"
-    same("folder", 2, "sameio", lambda box: [folder(box), "-o", box.inside / "model", "--force", "--vocab-size", "101"])
-    same("rank", 2, "sameio", lambda box: [folder(box), "-o", box.inside / "model/iter_0001000/mp_rank_00", "--force", "--vocab-size", "101"])
+    same("folder", 2, "sameio", lambda box: [folder(box), "-o", box.inside / "model", "--force",
+                                             "--vocab-size", "101"])
+    same("rank", 2, "sameio", lambda box: [folder(box), "-o",
+                                           box.inside / "model/iter_0001000/mp_rank_00", "--force",
+                                           "--vocab-size", "101"])
 
     def linked(box):
         """What is replaced loses names only: the input, which has others, stays as it is."""
@@ -61,14 +67,17 @@ def destinations(t):
         for rank in ("00", "01"):
             path = box.inside / f"other/iter_0001000/mp_rank_{rank}"
             path.mkdir(parents=True)
-            os.link(source / f"iter_0001000/mp_rank_{rank}/model_optim_rng.pt", path / "model_optim_rng.pt")
+            os.link(source / f"iter_0001000/mp_rank_{rank}/model_optim_rng.pt",
+                    path / "model_optim_rng.pt")
         before = {path: path.read_bytes() for path in source.rglob("*.pt")}
-        box.expect(0, "convert", source, "-o", box.inside / "other", "--force", "--vocab-size", "101")
+        box.expect(0, "convert", source, "-o", box.inside / "other", "--force", "--vocab-size",
+                   "101")
         if {path: path.read_bytes() for path in source.rglob("*.pt")} != before:
             box.fault("the input was changed")
     t.add(183, "sameio", "hard-links", 0, linked)
     t.add(184, "noparent", "", 7, lambda box: box.refused(
-        7, "noparent", "missing' does not exist", "convert", box.write("in.pt", GOOD), "-o", "missing/out"))
+        7, "noparent", "missing' does not exist", "convert", box.write("in.pt", GOOD), "-o",
+        "missing/out"))
 
 
 def streams(t):
@@ -76,7 +85,8 @@ def streams(t):
         if not os.path.exists("/dev/full"):
             return
         path = box.write("in.pt", GOOD)
-        for words in (["convert", path, "-o", "-", "--stream", "tar"], ["--help"], ["--version"], ["inspect", path], ["convert", path, "-o", box.out, "--dry-run"]):
+        for words in (["convert", path, "-o", "-", "--stream", "tar"], ["--help"], ["--version"],
+                      ["inspect", path], ["convert", path, "-o", box.out, "--dry-run"]):
             with open("/dev/full", "w") as target:
                 status = box.run(*words, stdout=target)
             if status != 7 or "No space left on device" not in box.stderr:
@@ -87,7 +97,8 @@ def streams(t):
 
     def gone(box):
         path = box.write("in.pt", GOOD)
-        for words in (["inspect", path], ["--help"], ["convert", path, "-o", "-", "--stream", "tar"]):
+        for words in (["inspect", path], ["--help"], ["convert", path, "-o", "-", "--stream",
+                                                      "tar"]):
             reading, writing = os.pipe()
             os.close(reading)
             status = box.run(*words, stdout=writing)
@@ -109,7 +120,8 @@ def streams(t):
     def detectable(box):
         """A tar that ends early has no end block; every file in it is complete or known to be cut."""
         path = box.write("in.pt", GOOD)
-        ran = subprocess.run([box.program, "convert", "-q", path, "-o", "-", "--stream", "tar"], capture_output=True,
+        ran = subprocess.run([box.program, "convert", "-q", path, "-o", "-", "--stream", "tar"],
+                             capture_output=True,
                              env=dict(os.environ, TMPDIR=str(box.temporary)), check=False)
         whole = ran.stdout
         with tarfile.open(fileobj=io.BytesIO(whole)) as made:
@@ -145,9 +157,11 @@ def forms(t):
             if begin != at:
                 box.fault(f"{name} leaves a hole")
             at = end
-        if (8 + size) % 8 or at != len(data) - 8 - size or any(not isinstance(v, str) for v in meta.values()):
+        if (8 + size) % 8 or at != len(data) - 8 - size or any(not isinstance(v,
+                str) for v in meta.values()):
             box.fault("header")
-        if data[8:8 + size].rstrip(b" ") != data[8:8 + size].strip() or data[8 + size - 1:8 + size] not in (b"}", b" "):
+        if data[8:8 + size].rstrip(b" ") != data[8:8 + size].strip() or data[8 + size - 1:8 +
+                size] not in (b"}", b" "):
             box.fault("padded with other than blanks")
     t.add(195, "sthdr", "", 0, header)
     t.add(201, "padbytes", "header", 0, header)
@@ -166,7 +180,8 @@ def forms(t):
         index = json.loads((box.out / "model.safetensors.index.json").read_text())
         names = sorted(set(index["weight_map"].values()))
         count = len(names)
-        if names != [f"model-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)] or count < 3:
+        if names != [f"model-{n:05}-of-{count:05}.safetensors" for n in range(1,
+                count + 1)] or count < 3:
             box.fault(f"names {names}")
         held = {}
         for name in names:
@@ -177,11 +192,13 @@ def forms(t):
                 if index["weight_map"].get(key) != name or key in held:
                     box.fault(f"{key} is not where the index says")
             held.update(inside)
-        if held != checkpoint.expected() or index["metadata"]["total_size"] != sum(map(len, held.values())):
+        if held != checkpoint.expected() or index["metadata"]["total_size"] != sum(map(len,
+                held.values())):
             box.fault("other weights, or another total_size")
         # In float32 the 1,024 bytes of c_fc and c_proj are more than the limit: a file for each.
         shutil.rmtree(box.out)
-        box.expect(0, "convert", path, "-o", box.out, "--max-shard-size", "1KB", "--dtype", "float32")
+        box.expect(0, "convert", path, "-o", box.out, "--max-shard-size", "1KB", "--dtype",
+                   "float32")
         box.expect(0, "verify", box.out)
         for made in box.out.glob("*.safetensors"):
             inside = checkpoint.read_safetensors(made)
@@ -212,14 +229,19 @@ def forms(t):
         box.write("elsewhere/in.pt", GOOD)
         box.expect(0, "convert", path, "-o", box.inside / "first")
         for number, (words, env, mask) in enumerate((
-                (["-j", "1"], {}, 0o022), (["-j", "4"], {"TZ": "Asia/Tokyo"}, 0o077), ([], {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"}, 0o022),
-                ([], {"LC_ALL": "none_SUCH"}, 0), (["-v"], {"SOURCE_DATE_EPOCH": "1", "HOME": "/nonexistent"}, 0o022), (["--progress=json"], {"LANGUAGE": "de", "COLUMNS": "3"}, 0o022))):
+                (["-j", "1"], {}, 0o022), (["-j", "4"], {"TZ": "Asia/Tokyo"}, 0o077),
+                ([], {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"}, 0o022),
+                ([], {"LC_ALL": "none_SUCH"}, 0), (["-v"], {"SOURCE_DATE_EPOCH": "1",
+                        "HOME": "/nonexistent"}, 0o022), (["--progress=json"], {"LANGUAGE": "de",
+                                "COLUMNS": "3"}, 0o022))):
             where = box.inside / "elsewhere/in.pt" if number % 2 else path
-            box.expect(0, "convert", where, "-o", box.inside / f"run{number}", *words, env=env, umask=mask)
+            box.expect(0, "convert", where, "-o", box.inside / f"run{number}", *words, env=env,
+                       umask=mask)
             first = {p.name: p.read_bytes() for p in (box.inside / "first").iterdir()}
             again = {p.name: p.read_bytes() for p in (box.inside / f"run{number}").iterdir()}
             if first != again:
-                box.fault(f"run {number} differs: " + ", ".join(sorted(k for k in {*first, *again} if first.get(k) != again.get(k))))
+                box.fault(f"run {number} differs: " + ", ".join(sorted(k for k in {*first,
+                        *again} if first.get(k) != again.get(k))))
     t.add(200, "repro", "", 0, repeated)
 
 
@@ -229,10 +251,13 @@ def environment(t):
         path = box.write("in.pt", GOOD)
         for which in ([0], [1], [2], [0, 1], [1, 2], [0, 1, 2]):
             redirect = " ".join({0: "<&-", 1: ">&-", 2: "2>&-"}[n] for n in which)
-            for words, wanted in (("convert in.pt -o out", 0), ("inspect in.pt", 0), ("verify out", 0), ("convert none.pt -o out2", 6), ("convert --bad", 2)):
-                ran = subprocess.run(["sh", "-c", f'"$0" {words} {redirect}', box.program], cwd=box.inside, capture_output=True, check=False,
+            for words, wanted in (("convert in.pt -o out", 0), ("inspect in.pt", 0), ("verify out",
+                    0), ("convert none.pt -o out2", 6), ("convert --bad", 2)):
+                ran = subprocess.run(["sh", "-c", f'"$0" {words} {redirect}', box.program],
+                                     cwd=box.inside, capture_output=True, check=False,
                                      env=dict(os.environ, TMPDIR=str(box.temporary)))
-                if ran.returncode not in ((wanted, 7) if 1 in which and wanted == 0 else (wanted,)):
+                if ran.returncode not in ((wanted,
+                                           7) if 1 in which and wanted == 0 else (wanted,)):
                     box.fault(f"{words} {redirect}: status {ran.returncode}")
             if box.out.is_dir():
                 found = checkpoint.read_safetensors(box.out / "model.safetensors")
@@ -244,7 +269,8 @@ def environment(t):
 
     def broken(box):
         box.write("in.pt", GOOD)
-        for words, wanted in (("convert in.pt -o out", 0), ("convert none.pt -o out2", 6), ("verify out", 0)):
+        for words, wanted in (("convert in.pt -o out", 0), ("convert none.pt -o out2", 6),
+                              ("verify out", 0)):
             reading, writing = os.pipe()
             os.close(reading)
             status = box.run(*words.split(), stderr=writing)
@@ -255,7 +281,8 @@ def environment(t):
 
     def limited(row, slug, what, limits, *words, rss=True):
         def run(box):
-            box.converted(box.write("in.pt", GOOD), *words, limits=[] if rss and sanitized(box.program) else limits)
+            box.converted(box.write("in.pt", GOOD), *words,
+                          limits=[] if rss and sanitized(box.program) else limits)
         t.add(row, slug, what, 0, run)
     limited(209, "ulimitv", "", [(resource.RLIMIT_AS, 96 << 20)])
     limited(212, "stack", "64k", [(resource.RLIMIT_STACK, 64 << 10)])
@@ -265,13 +292,16 @@ def environment(t):
         """64 pipeline stages of a layer each, and 16 descriptors."""
         stages = 64
         for stage in range(stages):
-            made = Checkpoint(args=dict(num_layers=stages, pipeline_model_parallel_size=stages, rank=stage, data_parallel_size=1))
+            made = Checkpoint(args=dict(num_layers=stages, pipeline_model_parallel_size=stages,
+                                        rank=stage, data_parallel_size=1))
             if stage > 0:
                 del made.held[PLACES], made.held[WORDS]
             if stage < stages - 1:
                 del made.held[FINAL + ".weight"], made.held[FINAL + ".bias"]
-            box.write(f"ck/iter_0001000/mp_rank_00_{stage:03}/model_optim_rng.pt", staged(made, stage, stages))
-        box.expect(0, "convert", box.inside / "ck/iter_0001000", "-o", box.out, limits=[(resource.RLIMIT_NOFILE, 16)], says=["64 layers", "64 pipeline"])
+            box.write(f"ck/iter_0001000/mp_rank_00_{stage:03}/model_optim_rng.pt",
+                      staged(made, stage, stages))
+        box.expect(0, "convert", box.inside / "ck/iter_0001000", "-o", box.out,
+                   limits=[(resource.RLIMIT_NOFILE, 16)], says=["64 layers", "64 pipeline"])
     t.add(210, "nofile", "", 0, many)
 
     def alone(box):
@@ -286,7 +316,9 @@ def environment(t):
             box.fault("nothing was made")
     t.add(211, "nproc", "", 0, alone)
 
-    for what, env in (("turkish", {"LC_ALL": "tr_TR.UTF-8"}), ("german", {"LC_ALL": "de_DE.UTF-8"}), ("c", {"LC_ALL": "C"}), ("invalid", {"LC_ALL": "none_SUCH"}), ("empty", {"LC_ALL": "", "LANG": ""})):
+    for what, env in (("turkish", {"LC_ALL": "tr_TR.UTF-8"}),
+                      ("german", {"LC_ALL": "de_DE.UTF-8"}), ("c", {"LC_ALL": "C"}),
+                      ("invalid", {"LC_ALL": "none_SUCH"}), ("empty", {"LC_ALL": "", "LANG": ""})):
         def localized(box, env=env):
             box.converted(box.write("in.pt", GOOD), env=env)
             told = (box.out / "config.json").read_text()
@@ -310,10 +342,13 @@ def environment(t):
 
     def other_machine(box):
         """The headers refuse a machine that the code is not written for."""
-        source = box.write("x.c", '#include <stdint.h>\n#ifdef NARROW\n#undef SIZE_MAX\n#define SIZE_MAX 0xffffffff\n#endif\n'
+        source = box.write("x.c",
+                           '#include <stdint.h>\n#ifdef NARROW\n#undef SIZE_MAX\n#define SIZE_MAX 0xffffffff\n#endif\n'
                            '#include "base/checked.h"\nint x;\n')
-        for told, refused in ((["-U__BYTE_ORDER__", "-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__"], True), (["-DNARROW"], True), ([], False)):
-            ran = subprocess.run(["cc", "-fsyntax-only", "-w", *told, f"-I{box.fixtures}/../src", source],
+        for told, refused in ((["-U__BYTE_ORDER__", "-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__"],
+                               True), (["-DNARROW"], True), ([], False)):
+            ran = subprocess.run(["cc", "-fsyntax-only", "-w", *told, f"-I{box.fixtures}/../src",
+                                  source],
                                  capture_output=True, text=True, check=False)
             if refused != ("needs a 64-bit machine" in ran.stderr) or refused != (ran.returncode != 0):
                 box.fault(f"{told}: status {ran.returncode} {ran.stderr[:100]}")
@@ -322,10 +357,14 @@ def environment(t):
     def terminals(box):
         """What is seen on a terminal of some width, and where there is none."""
         path = box.write("in.pt", GOOD)
-        for columns, env, coloured in ((80, {}, True), (20, {}, True), (0, {}, True), (80, {"TERM": "dumb"}, False), (80, {"NO_COLOR": "1"}, False)):
+        for columns, env, coloured in ((80, {}, True), (20, {}, True), (0, {}, True),
+                                       (80, {"TERM": "dumb"}, False), (80, {"NO_COLOR": "1"},
+                                               False)):
             ours, theirs = pty.openpty()
             set_width(theirs, columns)
-            status = box.run("convert", path, "-o", box.inside / f"o{columns}{len(env)}{env.get('TERM', '')}", stderr=theirs, env=dict({"TERM": "xterm", "CI": ""}, **env))
+            status = box.run("convert", path, "-o",
+                             box.inside / f"o{columns}{len(env)}{env.get('TERM', '')}",
+                             stderr=theirs, env=dict({"TERM": "xterm", "CI": ""}, **env))
             os.close(theirs)
             shown = b""
             try:
@@ -365,7 +404,8 @@ def staged(made, stage, stages):
         head = Checkpoint()
         made.outside.append(("unused", checkpoint.plain(None)))
         model = checkpoint.dict_of([("language_model", made.language_model()),
-                                    ("word_embeddings_for_head", checkpoint.dict_of([("weight", head.held[WORDS])]))])
+                                    ("word_embeddings_for_head",
+                                     checkpoint.dict_of([("weight", head.held[WORDS])]))])
         top = [(k, model if k == "model" else v) for k, v in made.top()]
         return made.torch_zip(pickle=checkpoint.pickles.stream(checkpoint.dict_of(top)))
     return made.torch_zip()

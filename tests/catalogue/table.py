@@ -11,7 +11,8 @@ def read(path):
     for line in path.read_text().splitlines():
         cells = [cell.strip() for cell in CELL.split(line)[1:-1]]
         if len(cells) == 6 and cells[0].isdigit():
-            yield int(cells[0]), {int(n) for n in re.findall(r"\d+", cells[3])}, [] if cells[4] == "-" and cells[5] else cells[4].split("; ")
+            yield int(cells[0]), {int(n) for n in re.findall(r"\d+",
+                    cells[3])}, [] if cells[4] == "-" and cells[5] else cells[4].split("; ")
 
 
 def is_there(root, test):

@@ -123,6 +123,7 @@ def quoted_overlap(count, kernel):
 def full_overlap(count, kernel):
     packed, crc = deflate(kernel), zlib.crc32(kernel)
     body = local_header(b"a/00000", crc, len(packed), len(kernel), DEFLATED) + packed
-    directory = b"".join(central_header(b"a/%05d" % number, crc, len(packed), len(kernel), 0, DEFLATED)
+    directory = b"".join(central_header(b"a/%05d" % number, crc, len(packed), len(kernel), 0,
+                                        DEFLATED)
                          for number in range(count))
     return body + directory + end_record(count, len(directory), len(body))
