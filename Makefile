@@ -4,8 +4,8 @@
 # make help       list all targets
 
 .DELETE_ON_ERROR:
-.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan fuzz fuzz-torch \
-  fuzzers bench install uninstall dist deb static clean
+.PHONY: all help packages demo check check-ngc tests coverage matrix interop asan analyze valgrind \
+  fuzz fuzz-torch fuzzers bench install uninstall dist deb static clean
 
 all:
 
@@ -34,7 +34,7 @@ ifeq ($(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CPPFLAGS)
 HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 endif
-M2H_CFLAGS += $(HARDENING)
+M2H_CFLAGS += $(HARDENING) $(if $(findstring --coverage,$(CFLAGS)),-DM2H_INSTRUMENTED)
 M2H_LDFLAGS = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 PIE         = $(if $(findstring -static,$(LDFLAGS)),,-pie)
 
@@ -161,7 +161,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS) $(BUILD)/bench/make_ngc
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -186,8 +186,16 @@ asan:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/asan \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
-# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
-FUZZ_SECONDS = 60
+# What compilers and checkers find without running anything; then memcheck while it runs.
+analyze:
+	@sh tests/bootstrap.sh analyze
+	@sh tests/analyze/run.sh $(filter -D%,$(M2H_CFLAGS))
+
+valgrind:
+	@sh tests/bootstrap.sh analyze
+	@$(MAKE) --no-print-directory -s all $(UNIT)
+	@sh tests/analyze/valgrind.sh $(BUILD)
+
 # What of the readers and checkers the tests run: lines and branches, by file and in sum.
 coverage:
 	@sh tests/bootstrap.sh coverage
@@ -195,6 +203,8 @@ coverage:
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
 
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
 fuzz:
 	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
@@ -262,6 +272,8 @@ help:
 	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
+	@echo "make valgrind    memcheck over unit tests and conversions"
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"

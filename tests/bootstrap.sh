@@ -1,10 +1,12 @@
 #!/bin/sh
 # Installs the Debian packages that are missing of those that building needs; with "test",
 # testing too, with "coverage" seeing what the tests run, with "matrix" making checkpoints, with
-# "interop" the other programs, with "deb" and "static" packages and a static program.  With
-# everything there it asks dpkg and does nothing.
+# "interop" the other programs, with "deb" and "static" packages and a static program, with
+# "analyze" what looks for mistakes.  With everything there it asks dpkg and does nothing.
 #
-#     tests/bootstrap.sh [build|test|coverage|matrix|interop|deb|static]    default: test; all include build
+#     tests/bootstrap.sh [build|test|coverage|matrix|interop|deb|static|analyze]
+#
+# Default: test; all include build.
 set -eu
 
 BUILD_PACKAGES='gcc make pkg-config libc6-dev zlib1g-dev libzip-dev libcjson-dev libssl-dev
@@ -17,6 +19,7 @@ INTEROP_PACKAGES='python3 python3-venv python3-pip python3-torch python3-numpy o
 COVERAGE_PACKAGES="$TEST_PACKAGES gcovr"
 DEB_PACKAGES='debhelper dpkg-dev fakeroot lintian'
 STATIC_PACKAGES='cmake dpkg-dev'
+ANALYZE_PACKAGES='clang-tidy cppcheck valgrind openssl'
 
 # Not built for every architecture; the program does without.
 case $(dpkg --print-architecture 2>/dev/null) in
@@ -31,7 +34,8 @@ matrix) packages="$BUILD_PACKAGES $MATRIX_PACKAGES" ;;
 interop) packages="$BUILD_PACKAGES $INTEROP_PACKAGES" ;;
 deb)   packages="$BUILD_PACKAGES $DEB_PACKAGES" ;;
 static) packages="$BUILD_PACKAGES $STATIC_PACKAGES" ;;
-*)     echo "usage: $0 [build|test|coverage|matrix|interop|deb|static]" >&2; exit 2 ;;
+analyze) packages="$BUILD_PACKAGES $ANALYZE_PACKAGES" ;;
+*)     echo "usage: $0 [build|test|coverage|matrix|interop|deb|static|analyze]" >&2; exit 2 ;;
 esac
 
 is_installed() {

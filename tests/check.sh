@@ -26,6 +26,8 @@ run() {
 	run sh tests/source/run.sh "$build/megatron2hf"
 	run sh tests/forms/run.sh "$build/megatron2hf"
 	run sh tests/convert/run.sh "$build/megatron2hf" "$build/tests/convert/tensor_digests"
+	run sh tests/deflated/run.sh "$build/megatron2hf" "$build/bench/make_ngc"
+	run sh tests/engine/run.sh "$build/megatron2hf"
 	run sh tests/furniture/run.sh "$build"
 	run sh tests/sign/run.sh "$build/megatron2hf"
 	run sh tests/faults/run.sh "$build/megatron2hf" "$build/tests/faults/fail_nth.so"

@@ -49,7 +49,7 @@ digest_hex(struct digest *digest, char to[DIGEST_HEX_SIZE])
 
 	to[0] = '\0';
 	EVP_DigestFinal_ex(digest->context, raw, &length);
-	for (unsigned i = 0; i < length && 2 * i + 2 < DIGEST_HEX_SIZE; i++)
+	for (size_t i = 0; i < length && 2 * i + 2 < DIGEST_HEX_SIZE; i++)
 		snprintf(to + 2 * i, 3, "%02x", raw[i]);
 }
 

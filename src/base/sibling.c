@@ -98,8 +98,8 @@ sibling_check(const struct sibling *sibling, bool replace, struct error *err)
 
 /* ---- removing --------------------------------------------------------------------- */
 
-/* Without following a link, and never out of the directory. */
-static bool
+/* Without following a link, and never out of the directory; MAX_TREE_DEPTH calls at most. */
+static bool     /* NOLINTNEXTLINE(misc-no-recursion) */
 remove_tree(int parent, const char *name, unsigned depth)
 {
 	int            fd = descriptor_open_directory(parent, name, O_NOFOLLOW);

@@ -9,7 +9,7 @@
  * fixed: mode 0644, owner and group 0 without names.
  */
 #define TAR_BLOCK       512
-#define TAR_HEADER_MOST (3 * TAR_BLOCK)
+#define TAR_HEADER_MOST ((size_t)3 * TAR_BLOCK)
 #define TAR_MOST        UINT64_C(8589934591)    /* size or time in the old form: 8 GiB less 1 */
 
 /*

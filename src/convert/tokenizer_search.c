@@ -227,7 +227,7 @@ tokenizer_search(const struct shards *shards, const char *source,
 		done = look_into_zip(&search, err);
 	if (done && search.found == NULL && strcmp(source, "-") != 0) {
 		search.where = "beside the source";
-		done = look_into_folders(&search, source, err);
+		look_into_folders(&search, source, err);
 	}
 	*where = search.where;
 	return search.found;
