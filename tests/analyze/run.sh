@@ -50,9 +50,9 @@ each "$temp/gcc" "$gcc_one"
 gcc $flags $gcc_flags -c -o /dev/null src/base/error.c >> "$temp/gcc" 2>&1
 judge 'gcc -fanalyzer' "$temp/gcc"
 
+# It also tries machines that base/checked.h refuses.
 cppcheck -j "$jobs" --quiet --std=c11 --enable=warning,performance,portability \
-    -D_GNU_SOURCE -D__BYTE_ORDER__=1234 -D__ORDER_LITTLE_ENDIAN__=1234 "$@" \
-    -Iinclude -Isrc src > "$temp/cppcheck" 2>&1
+    --suppress=preprocessorErrorDirective -D_GNU_SOURCE "$@" -Iinclude -Isrc src > "$temp/cppcheck" 2>&1
 judge cppcheck "$temp/cppcheck"
 
 # It counts the warnings of the system's headers, which it does not show.
