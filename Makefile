@@ -67,6 +67,7 @@ MUTANTS := $(BUILD)/tests/fuzz/mutants
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
+FAULTS  := $(BUILD)/tests/faults/fail_nth.so
 LIBRARY := $(BUILD)/lib/libmegatron2hf.a $(BUILD)/lib/$(SONAME)
 SHELLS  := $(patsubst %,$(BUILD)/completions.%,bash zsh fish)
 PAGES   := $(patsubst man/%,%,$(sort $(wildcard man/*.[1-9])))
@@ -114,6 +115,12 @@ $(BUILD)/tests/fuzz/words.h: tests/fuzz/pickle.dict tests/fuzz/megatron.dict
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
+# Stands between the program and libc; what checks that one must not check this.
+$(FAULTS): tests/faults/fail_nth.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
+	  -U_FORTIFY_SOURCE -fno-omit-frame-pointer -shared -o $@ $< -pthread
+
 # One object in which only the public names are still global.
 $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
@@ -154,7 +161,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS)
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS) $(BUILD)/bench/make_ngc
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -189,8 +196,6 @@ valgrind:
 	@$(MAKE) --no-print-directory -s all $(UNIT)
 	@sh tests/analyze/valgrind.sh $(BUILD)
 
-# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
-FUZZ_SECONDS = 60
 # What of the readers and checkers the tests run: lines and branches, by file and in sum.
 coverage:
 	@sh tests/bootstrap.sh coverage
@@ -198,6 +203,8 @@ coverage:
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
 
+# libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
+FUZZ_SECONDS = 60
 fuzz:
 	@$(MAKE) --no-print-directory -s fuzzers BUILD=$(BUILD)/fuzz CC=clang \
 	  CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"

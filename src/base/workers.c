@@ -63,6 +63,7 @@ slab_take(struct slab_pool *pool)
 	pool->free_slabs = slab->next;
 	pthread_mutex_unlock(&pool->lock);
 	slab->users = 1;
+	slab->start = 0;
 	slab->length = 0;
 	slab->offset = 0;
 	slab->tag = 0;

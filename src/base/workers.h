@@ -22,7 +22,8 @@ unsigned workers_allowed_cores(void);
 struct slab_pool;
 struct slab {
 	unsigned char    *bytes;        /* SLAB_BYTES */
-	size_t            length;       /* of these in use */
+	size_t            start;        /* the first of these in use */
+	size_t            length;       /* of these in use, from there on */
 	uint64_t          offset;       /* of the first byte, in whatever stream it is from */
 	size_t            tag;          /* which stream that is, where it matters */
 	struct slab_pool *pool;
@@ -31,7 +32,7 @@ struct slab {
 };
 
 struct slab_pool *slab_pool_open(size_t count, struct error *err);
-struct slab      *slab_take(struct slab_pool *pool);     /* waits; length and offset 0 */
+struct slab      *slab_take(struct slab_pool *pool);     /* waits; start, length and offset 0 */
 void              slab_share(struct slab *slab);         /* one more user */
 void              slab_release(struct slab *slab);
 void              slab_pool_close(struct slab_pool *pool);        /* NULL is fine */

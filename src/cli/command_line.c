@@ -313,6 +313,17 @@ check_stream(const struct options *options, struct error *err)
 	return true;
 }
 
+/* Nothing overflows that stays what it is. */
+static bool
+check_overflow(const struct options *options, struct error *err)
+{
+	bool converts = options->dtype != NULL && strcmp(options->dtype, "keep") != 0;
+
+	return converts || !options->allow_overflow
+		|| error_set(err, ERROR_USAGE, "usage", "--allow-overflow is for what --dtype "
+			"converts: expected --dtype float16, bfloat16 or float32");
+}
+
 /* SOURCE_DATE_EPOCH counts where something would have a time. */
 static bool
 check_source_date(struct options *options, struct error *err)
@@ -376,5 +387,5 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 	}
 	return check_used(&parser, err) && check_source(&parser, err) &&
 		check_operands(&parser, err) && check_stream(options, err)
-		&& check_signature(options, err) && check_environment(options, err);
+		&& check_overflow(options, err) && check_signature(options, err) && check_environment(options, err);
 }

@@ -121,6 +121,8 @@ open_inputs(struct shards *shards, int directory, const char *shown, struct erro
 			return error_in_file(err, path);
 		shards->items[index].input = index;
 		shards->input_count++;
+		if (!input_file_may_rest(shards->inputs[index], path, err))
+			return false;
 	}
 	return true;
 }
@@ -219,7 +221,7 @@ read_tracker(struct shards *shards, int root, const char *path, const char *trac
 	if (shown == NULL || (file = input_file_open_at(root, tracker, shown, err)) == NULL)
 		return false;
 	length = file->size < sizeof content ? (size_t)file->size : sizeof content;
-	done = input_file_read(file, 0, content, length, err)
+	done = input_file_read(file, 0, content, length, err) && input_file_unchanged(file, err)
 	    && (strcmp(tracker, DEEPSPEED_LATEST) == 0 ? read_latest : rank_name_tracker)(content,
 			length, folder, err);
 	input_file_close(file);

@@ -252,6 +252,18 @@ open_path(struct shards *shards, const char *path, const struct shards_options *
 	return done && open_streams(shards, err);
 }
 
+bool
+shards_blame_change(const struct shards *shards, struct error *err)
+{
+	bool is_of_input = err->kind == ERROR_CORRUPT || err->kind == ERROR_UNSAFE
+		|| err->kind == ERROR_UNSUPPORTED;
+
+	for (size_t i = 0; i < shards->input_count && is_of_input; i++)
+		if (!input_file_unchanged(shards->inputs[i], err))
+			break;
+	return false;
+}
+
 struct shards *
 shards_open(const char *path, const struct shards_options *options, struct decision_log *log,
 	struct error *err)
@@ -279,6 +291,7 @@ shards_open(const char *path, const struct shards_options *options, struct decis
 		goto fail;
 	return shards;
 fail:
+	shards_blame_change(shards, err);
 	shards_close(shards);
 	return NULL;
 }

@@ -45,6 +45,11 @@ struct shards {
 	struct arena        arena;      /* names and tables */
 };
 
+/* What the values of one torch file may take: 32 MiB, or half of a limit on all memory. */
+#define SHARDS_ARENA_BYTES ((size_t)32 << 20)
+#define SHARDS_ARENA_LIMIT(memory_limit) \
+	((memory_limit) == 0 ? SHARDS_ARENA_BYTES : (size_t)((memory_limit) / 2))
+
 struct shards_options {
 	const char *spool_directory;    /* for a standard input that cannot seek */
 	const char *iteration;          /* --iteration: "release", "5000" or NULL */
@@ -61,6 +66,9 @@ struct shards *shards_open(const char *path, const struct shards_options *option
 	struct decision_log *log, struct error *err);
 /* Adds file and member of a shard to an error; returns false. */
 bool  shards_blame(const struct shards *shards, size_t index, struct error *err);
+/* What is wrong with an input that changed meanwhile is no fault of the checkpoint: the error
+ * becomes that it changed.  Returns false. */
+bool  shards_blame_change(const struct shards *shards, struct error *err);
 /* "FILE" or "FILE:MEMBER" of a shard, for messages; returns `to`. */
 char *shards_describe(const struct shards *shards, size_t index, char *to, size_t size);
 /* May two inputs be the same, byte for byte, and this one of them? */

@@ -7,6 +7,9 @@
 /* Copies that give longer runs than this by themselves need not be joined. */
 #define LONG_RUN_BYTES ((uint64_t)64 << 10)
 #define BOX_BYTES      ((uint64_t)16 << 20)
+#define LINE_BYTES     64
+/* What is cut is cut at whole cache lines, in rows and in columns. */
+#define LINE_ELEMENTS  (LINE_BYTES / 2)
 
 struct image {
 	const struct plan_copy *copy;           /* NULL: free; of a whole tensor: one of its copies */
@@ -16,10 +19,10 @@ struct image {
 	uint64_t                used;           /* when it last was */
 	unsigned char          *bytes;          /* kept for the next one */
 	size_t                  room;
-	/* A panel's: linear indexes [first, last) of a copy form one box. */
-	struct strided_copy     box;            /* in the target */
+	/* A panel's: linear indexes [first, last) of a copy form one box, which it holds as it
+	 * came: densely, in the order of the source. */
 	struct strided_copy     to_image;       /* the whole copy, its target being the image */
-	uint64_t                image_stride[COPY_MAX_DIMS], run;
+	struct strided_copy     of_image;       /* the box, its source being the image */
 };
 
 struct panels {
@@ -28,6 +31,8 @@ struct panels {
 	panels_put        *put;
 	void              *context;
 	struct image       images[IMAGE_COUNT];
+	unsigned char     *portion;             /* of a panel, in the target's order */
+	size_t             portion_bytes;
 	uint64_t           clock;
 	bool              *joins;               /* by tensor: it may become a whole one */
 	uint64_t          *came;                /* by copy: indexes that are in a whole tensor */
@@ -37,6 +42,15 @@ static size_t
 element_bytes(const struct panels *panels, const struct plan_copy *copy)
 {
 	return dtype_size(panels->plan->tensors[copy->tensor].source_dtype);
+}
+
+/* Room that begins with a cache line. */
+static unsigned char *
+new_lines(size_t bytes)
+{
+	void *lines;
+
+	return posix_memalign(&lines, LINE_BYTES, bytes) == 0 ? lines : NULL;
 }
 
 /* ---- elements leave --------------------------------------------------------------- */
@@ -101,6 +115,61 @@ give_up_whole(struct panels *panels, struct image *image, struct error *err)
 	return true;
 }
 
+/*
+ * The end of the box that begins at linear index `first`: as far as one goes that fits `room`
+ * bytes.  `first` itself where not even one index fits.
+ */
+static uint64_t
+box_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t room)
+{
+	uint64_t steps = strided_copy_steps(copy), inside = 1;
+	uint64_t per_step = strided_copy_count(copy) / steps * size;    /* of stride-0 dims */
+	unsigned dims = copy->dims;
+
+	if (per_step > room)
+		return first;
+	while (dims > 0 && copy->source_stride[dims - 1] == 0)
+		dims--;
+	while (dims > 0) {
+		uint64_t extent = copy->extent[dims - 1], whole = inside * extent;
+		uint64_t fit = room / (inside * per_step), left = extent - first / inside % extent;
+
+		if (fit > LINE_ELEMENTS)
+			fit -= fit % LINE_ELEMENTS;
+		if (first % whole != 0 || whole * per_step > room)
+			return first + (fit < left ? fit : left) * inside;
+		inside = whole;
+		dims--;
+	}
+	return first + inside;
+}
+
+/* What a panel holds, in the target's order: a portion at a time, which stays in the
+ * second-level cache until it was cast, summed and written. */
+static bool
+put_panel(struct panels *panels, const struct plan_copy *copy, const struct image *panel,
+	struct error *err)
+{
+	struct strided_copy by_target = strided_copy_turned(&panel->of_image);
+	uint64_t            count = strided_copy_count(&by_target), at = 0;
+	size_t              size = element_bytes(panels, copy);
+
+	while (at < count) {
+		uint64_t end = box_end(&by_target, at, size, panels->portion_bytes);
+		struct strided_copy box, to_portion;
+
+		strided_copy_next_box(&by_target, &at, end, &box);
+		box = strided_copy_turned(&box);
+		to_portion = box;
+		to_portion.target_offset = 0;
+		strided_copy_image(&box, to_portion.target_stride);
+		strided_copy_run(&to_portion, panel->bytes, panels->portion, size);
+		if (!put_dense(panels, copy, &box, panels->portion, err))
+			return false;
+	}
+	return true;
+}
+
 /* All of an image is there. */
 static bool
 put_image(struct panels *panels, struct image *image, struct error *err)
@@ -110,7 +179,7 @@ put_image(struct panels *panels, struct image *image, struct error *err)
 	image->copy = NULL;
 	return image->is_whole
 		? panels->put(panels->context, copy, 0, image->bytes, image->last, err)
-		: put_dense(panels, copy, &image->box, image->bytes, err);
+		: put_panel(panels, copy, image, err);
 }
 
 /* ---- room ------------------------------------------------------------------------- */
@@ -157,7 +226,7 @@ make_room(struct panels *panels, size_t bytes)
 			image->room = 0;
 		}
 	}
-	if ((found->bytes = malloc(bytes)) == NULL)
+	if ((found->bytes = new_lines(bytes)) == NULL)
 		return NULL;
 	found->room = bytes;
 	return found;
@@ -287,33 +356,6 @@ find_joins(struct panels *panels)
 
 /* ---- panels ----------------------------------------------------------------------- */
 
-/*
- * The end of the panel that begins at linear index `first`: as far as one box goes that fits
- * an image of `room` bytes.  `first` itself where not even one index fits.
- */
-static uint64_t
-panel_end(const struct strided_copy *copy, uint64_t first, size_t size, size_t room)
-{
-	uint64_t steps = strided_copy_steps(copy), inside = 1;
-	uint64_t per_step = strided_copy_count(copy) / steps * size;    /* of stride-0 dims */
-	unsigned dims = copy->dims;
-
-	if (per_step > room)
-		return first;
-	while (dims > 0 && copy->source_stride[dims - 1] == 0)
-		dims--;
-	while (dims > 0) {
-		uint64_t extent = copy->extent[dims - 1], whole = inside * extent;
-		uint64_t fit = room / (inside * per_step), left = extent - first / inside % extent;
-
-		if (first % whole != 0 || whole * per_step > room)
-			return first + (fit < left ? fit : left) * inside;
-		inside = whole;
-		dims--;
-	}
-	return first + inside;
-}
-
 static struct image *
 find_panel(struct panels *panels, const struct plan_copy *copy, uint64_t index)
 {
@@ -333,9 +375,11 @@ start_panel(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 	struct image **image, struct error *err)
 {
 	size_t              size = element_bytes(panels, copy);
-	uint64_t            last = panel_end(&copy->box, first, size, panels->limit_bytes / 2);
-	uint64_t            at = first;
-	struct strided_copy box, corner;
+	uint64_t            last = box_end(&copy->box, first, size, panels->limit_bytes / 2);
+	uint64_t            at = first, stride = 1;
+	uint64_t            per_step = strided_copy_count(&copy->box)
+		/ strided_copy_steps(&copy->box);
+	struct strided_copy box;
 	struct image       *panel;
 
 	*image = NULL;
@@ -351,16 +395,17 @@ start_panel(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 	panel->first = first;
 	panel->last = last;
 	panel->done = 0;
-	panel->box = box;
-	strided_copy_image(&box, panel->image_stride);
-	/* The same indexes, counted in the image: its offset is such that the panel's first
-	 * element comes to 0 (arithmetic modulo 2^64). */
 	panel->to_image = copy->box;
-	memcpy(panel->to_image.target_stride, panel->image_stride, sizeof panel->image_stride);
-	panel->to_image.target_offset = 0;
-	at = first;
-	strided_copy_next_box(&panel->to_image, &at, last, &corner);
-	panel->to_image.target_offset = 0 - corner.target_offset;
+	for (unsigned i = copy->box.dims; i-- > 0;) {
+		panel->to_image.target_stride[i] = stride;
+		stride *= copy->box.extent[i];
+	}
+	/* Such that the panel's first element comes to 0 (arithmetic modulo 2^64). */
+	panel->to_image.target_offset = 0 - first * per_step;
+	panel->of_image = box;
+	panel->of_image.source_offset = 0;
+	memcpy(panel->of_image.source_stride, panel->to_image.target_stride,
+		sizeof panel->of_image.source_stride);
 	*image = panel;
 	return true;
 }
@@ -438,6 +483,16 @@ panels_take(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 	return true;
 }
 
+/* Less where panels are small, but one element. */
+static size_t
+portion_bytes(size_t limit_bytes)
+{
+	size_t part = limit_bytes / 32;
+
+	return part > PANELS_PORTION_BYTES ? PANELS_PORTION_BYTES
+		: part < sizeof(double) ? sizeof(double) : part;
+}
+
 struct panels *
 panels_open(const struct plan *plan, size_t limit_bytes, panels_put *put, void *context,
 	struct error *err)
@@ -452,9 +507,11 @@ panels_open(const struct plan *plan, size_t limit_bytes, panels_put *put, void *
 	panels->limit_bytes = limit_bytes;
 	panels->put = put;
 	panels->context = context;
+	panels->portion_bytes = portion_bytes(limit_bytes);
+	panels->portion = new_lines(panels->portion_bytes);
 	panels->joins = calloc(plan->tensor_count + 1, sizeof *panels->joins);
 	panels->came = calloc(plan->copy_count + 1, sizeof *panels->came);
-	if (panels->joins == NULL || panels->came == NULL) {
+	if (panels->portion == NULL || panels->joins == NULL || panels->came == NULL) {
 		error_no_memory(err, plan->copy_count * sizeof *panels->came);
 		panels_close(panels);
 		return NULL;
@@ -472,5 +529,6 @@ panels_close(struct panels *panels)
 		free(panels->images[i].bytes);
 	free(panels->came);
 	free(panels->joins);
+	free(panels->portion);
 	free(panels);
 }

@@ -7,7 +7,8 @@
  * Images in memory, in which elements that come in the order of their source get into that of
  * the target, so that they leave in long runs:
  *
- *   a panel          as many rows of one copy's source as fit
+ *   a panel          as many rows of one copy's source as fit, turned when all of them are
+ *                    there, in portions that leave while caches hold them
  *   a whole tensor   that copies of several ranks make of narrow strips: one run, if all of
  *                    them come while there is room for it
  *
@@ -22,7 +23,9 @@ struct panels;
 typedef bool panels_put(void *context, const struct plan_copy *copy, uint64_t target,
 	const unsigned char *bytes, uint64_t count, struct error *err);
 
-/* Images take `limit_bytes` at most, a panel half of it.  The plan must outlive it. */
+#define PANELS_PORTION_BYTES ((size_t)512 << 10)
+
+/* Images take `limit_bytes` at most, a panel half of it; a portion comes on top of that.  The plan must outlive it. */
 struct panels *panels_open(const struct plan *plan, size_t limit_bytes, panels_put *put,
 	void *context, struct error *err);
 /* Linear indexes [first, last) of a copy, each copy front to back; `bytes` is where element

@@ -100,6 +100,19 @@ strided_copy_normalise(struct strided_copy *copy)
 	return true;
 }
 
+struct strided_copy
+strided_copy_turned(const struct strided_copy *copy)
+{
+	struct strided_copy turned = *copy;
+
+	memcpy(turned.source_stride, copy->target_stride, sizeof turned.source_stride);
+	memcpy(turned.target_stride, copy->source_stride, sizeof turned.target_stride);
+	turned.source_offset = copy->target_offset;
+	turned.target_offset = copy->source_offset;
+	strided_copy_normalise(&turned);
+	return turned;
+}
+
 /* ---- linear indexes --------------------------------------------------------------- */
 
 /* Dimensions that move in the source; those of stride 0 stand behind them. */

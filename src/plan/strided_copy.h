@@ -58,6 +58,9 @@ uint64_t strided_copy_image(const struct strided_copy *box, uint64_t image_strid
 uint64_t strided_copy_image_target(const struct strided_copy *box,
 	const uint64_t image_stride[COPY_MAX_DIMS], uint64_t image_offset);
 
+/* The way back, in normal form: source and target have changed places. */
+struct strided_copy strided_copy_turned(const struct strided_copy *copy);
+
 /*
  * Performs it.  `source` and `target` are where offset 0 lies; `element_bytes` is 1, 2, 4 or
  * 8; neither side need be aligned.

@@ -1,51 +1,34 @@
 #include "plan/transpose.h"
 
+#include "plan/instructions.h"
+#include "plan/transpose_kernel.h"
+
 #include <string.h>
 
-/*
- * Rows are taken in bands.  A band's height in bytes is a cache line, so that every line of
- * the target is filled at once, and its rows' lines stay in the first-level cache while the
- * columns go by.  Inside a band squares of 16 bytes a side are turned in registers; GCC and
- * clang make the processor's shuffles of the vectors here.
- */
-#define LINE_BYTES   64
-#define SQUARE_BYTES 16
+/* ---- whole tiles ------------------------------------------------------------------ */
 
-typedef uint16_t halves __attribute__((vector_size(SQUARE_BYTES)));
-typedef uint32_t words __attribute__((vector_size(SQUARE_BYTES)));
-
-/* Loads and stores at any address. */
-static inline halves
-load_halves(const unsigned char *from)
+/* NULL: elements of a size that has no kernel. */
+static transpose_tiles *
+choose_kernel(size_t element_bytes)
 {
-	halves loaded;
+	const struct transpose_kernel *kernel = &transpose_kernel_portable;
 
-	memcpy(&loaded, from, sizeof loaded);
-	return loaded;
+#if defined(__x86_64__)
+	if (instructions_used() == INSTRUCTIONS_AVX512)
+		kernel = &transpose_kernel_avx512;
+	else if (instructions_used() == INSTRUCTIONS_AVX2)
+		kernel = &transpose_kernel_avx2;
+#endif
+	switch (element_bytes) {
+	case 2: return kernel->halves;
+	case 4: return kernel->words;
+	default: return NULL;
+	}
 }
 
-static inline void
-store_halves(unsigned char *to, halves vector)
-{
-	memcpy(to, &vector, sizeof vector);
-}
+/* ---- edges ------------------------------------------------------------------------ */
 
-static inline words
-load_words(const unsigned char *from)
-{
-	words loaded;
-
-	memcpy(&loaded, from, sizeof loaded);
-	return loaded;
-}
-
-static inline void
-store_words(unsigned char *to, words vector)
-{
-	memcpy(to, &vector, sizeof vector);
-}
-
-/* One by one: what is left at the edges, and element sizes that no model of ours has. */
+/* One by one: element sizes that no model of ours has. */
 static void
 turn_elements(const unsigned char *source, size_t source_pitch, unsigned char *target,
 	size_t target_pitch, uint64_t rows, uint64_t columns, size_t element_bytes)
@@ -56,98 +39,73 @@ turn_elements(const unsigned char *source, size_t source_pitch, unsigned char *t
 				source + i * source_pitch + j * element_bytes, element_bytes);
 }
 
-/* Pairs, then fours, then eights of elements from two vectors: low halves, high halves. */
-#define LOW_1(a, b)  __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define HIGH_1(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#define LOW_2(a, b)  __builtin_shufflevector(a, b, 0, 1, 8, 9, 2, 3, 10, 11)
-#define HIGH_2(a, b) __builtin_shufflevector(a, b, 4, 5, 12, 13, 6, 7, 14, 15)
-#define LOW_4(a, b)  __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
-#define HIGH_4(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
-
-/* Written out: left as loops, the vectors would live on the stack. */
-static inline void
-turn_square_of_halves(const unsigned char *source, size_t source_pitch, unsigned char *target,
-	size_t target_pitch)
-{
-	const halves r0 = load_halves(source), r1 = load_halves(source + source_pitch);
-	const halves r2 = load_halves(source + 2 * source_pitch);
-	const halves r3 = load_halves(source + 3 * source_pitch);
-	const halves r4 = load_halves(source + 4 * source_pitch);
-	const halves r5 = load_halves(source + 5 * source_pitch);
-	const halves r6 = load_halves(source + 6 * source_pitch);
-	const halves r7 = load_halves(source + 7 * source_pitch);
-	const halves a0 = LOW_1(r0, r1), a1 = HIGH_1(r0, r1), a2 = LOW_1(r2, r3);
-	const halves a3 = HIGH_1(r2, r3), a4 = LOW_1(r4, r5), a5 = HIGH_1(r4, r5);
-	const halves a6 = LOW_1(r6, r7), a7 = HIGH_1(r6, r7);
-	const halves b0 = LOW_2(a0, a2), b1 = HIGH_2(a0, a2), b2 = LOW_2(a1, a3);
-	const halves b3 = HIGH_2(a1, a3), b4 = LOW_2(a4, a6), b5 = HIGH_2(a4, a6);
-	const halves b6 = LOW_2(a5, a7), b7 = HIGH_2(a5, a7);
-
-	store_halves(target, LOW_4(b0, b4));
-	store_halves(target + target_pitch, HIGH_4(b0, b4));
-	store_halves(target + 2 * target_pitch, LOW_4(b1, b5));
-	store_halves(target + 3 * target_pitch, HIGH_4(b1, b5));
-	store_halves(target + 4 * target_pitch, LOW_4(b2, b6));
-	store_halves(target + 5 * target_pitch, HIGH_4(b2, b6));
-	store_halves(target + 6 * target_pitch, LOW_4(b3, b7));
-	store_halves(target + 7 * target_pitch, HIGH_4(b3, b7));
-}
-
-static inline void
-turn_square_of_words(const unsigned char *source, size_t source_pitch, unsigned char *target,
-	size_t target_pitch)
-{
-	const words r0 = load_words(source), r1 = load_words(source + source_pitch);
-	const words r2 = load_words(source + 2 * source_pitch);
-	const words r3 = load_words(source + 3 * source_pitch);
-	const words a0 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
-	const words a1 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
-	const words a2 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
-	const words a3 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
-
-	store_words(target, __builtin_shufflevector(a0, a2, 0, 1, 4, 5));
-	store_words(target + target_pitch, __builtin_shufflevector(a0, a2, 2, 3, 6, 7));
-	store_words(target + 2 * target_pitch, __builtin_shufflevector(a1, a3, 0, 1, 4, 5));
-	store_words(target + 3 * target_pitch, __builtin_shufflevector(a1, a3, 2, 3, 6, 7));
-}
-
-/* A band of `height` rows, of which the squares' columns go by; height is whole squares. */
+/* A part of a tile, by way of whole ones: what is beside it there is left over. */
 static void
-turn_band(const unsigned char *source, size_t source_pitch, unsigned char *target,
-	size_t target_pitch, uint64_t height, uint64_t columns, size_t element_bytes)
+turn_part(const unsigned char *source, size_t source_pitch, unsigned char *target,
+	size_t target_pitch, size_t row_bytes, size_t column_bytes, size_t element_bytes)
 {
-	uint64_t side = SQUARE_BYTES / element_bytes;
+	_Alignas(TILE_BYTES) unsigned char from[TILE_BYTES / 2 * TILE_BYTES] = { 0 };
+	_Alignas(TILE_BYTES) unsigned char to[TILE_BYTES / 2 * TILE_BYTES];
 
-	for (uint64_t j = 0; j < columns; j += side) {
-		for (uint64_t i = 0; i < height; i += side) {
-			const unsigned char *from = source + i * source_pitch + j * element_bytes;
-			unsigned char       *to = target + j * target_pitch + i * element_bytes;
+	for (size_t i = 0; i < column_bytes / element_bytes; i++)
+		memcpy(from + i * TILE_BYTES, source + i * source_pitch, row_bytes);
+	choose_kernel(element_bytes)(from, TILE_BYTES, to, TILE_BYTES, 1, 1);
+	for (size_t j = 0; j < row_bytes / element_bytes; j++)
+		memcpy(target + j * target_pitch, to + j * TILE_BYTES, column_bytes);
+}
 
-			if (element_bytes == sizeof(uint16_t))
-				turn_square_of_halves(from, source_pitch, to, target_pitch);
-			else
-				turn_square_of_words(from, source_pitch, to, target_pitch);
-		}
-	}
+/* `column_bytes` of rows, in the target, which are less than a tile. */
+static void
+turn_part_band(const unsigned char *source, size_t source_pitch, unsigned char *target,
+	size_t target_pitch, size_t column_bytes, uint64_t columns, size_t element_bytes)
+{
+	uint64_t side = TILE_BYTES / element_bytes;
+
+	for (uint64_t j = 0; j < columns && column_bytes > 0; j += side)
+		turn_part(source + j * element_bytes, source_pitch, target + j * target_pitch,
+			target_pitch, columns - j < side ? (columns - j) * element_bytes : TILE_BYTES,
+			column_bytes, element_bytes);
+}
+
+/* Rows up to where rows of the target reach a cache line: of a line that is written in two
+ * parts, at different times, each costs what the whole one would.  0: no place is better. */
+static uint64_t
+rows_to_line(const unsigned char *target, size_t target_pitch, size_t element_bytes)
+{
+	size_t bytes = -(uintptr_t)target % TILE_BYTES;
+
+	return target_pitch % TILE_BYTES == 0 && bytes % element_bytes == 0
+		? bytes / element_bytes : 0;
 }
 
 void
 transpose(const unsigned char *source, uint64_t source_pitch, unsigned char *target,
 	uint64_t target_pitch, uint64_t rows, uint64_t columns, size_t element_bytes)
 {
-	size_t   from_pitch = source_pitch * element_bytes, to_pitch = target_pitch * element_bytes;
-	uint64_t side = SQUARE_BYTES / element_bytes, band = LINE_BYTES / element_bytes;
-	uint64_t whole_rows = rows / side * side, whole_columns = columns / side * side;
+	transpose_tiles *kernel = choose_kernel(element_bytes);
+	size_t           from_pitch = source_pitch * element_bytes;
+	size_t           to_pitch = target_pitch * element_bytes;
+	uint64_t         side = TILE_BYTES / element_bytes, first, down, across = columns / side;
 
-	if (element_bytes != sizeof(uint16_t) && element_bytes != sizeof(uint32_t))
-		whole_rows = whole_columns = 0;
-	for (uint64_t i = 0; i < whole_rows; i += band)
-		turn_band(source + i * from_pitch, from_pitch, target + i * element_bytes, to_pitch,
-			whole_rows - i < band ? whole_rows - i : band, whole_columns, element_bytes);
-	turn_elements(source + whole_columns * element_bytes, from_pitch,
-		target + whole_columns * to_pitch, to_pitch, whole_rows, columns - whole_columns,
+	if (kernel == NULL) {
+		turn_elements(source, from_pitch, target, to_pitch, rows, columns, element_bytes);
+		return;
+	}
+	first = rows_to_line(target, to_pitch, element_bytes);
+	if (first > rows)
+		first = rows;
+	turn_part_band(source, from_pitch, target, to_pitch, first * element_bytes, columns,
 		element_bytes);
-	turn_elements(source + whole_rows * from_pitch, from_pitch,
-		target + whole_rows * element_bytes, to_pitch, rows - whole_rows, columns,
-		element_bytes);
+	source += first * from_pitch;
+	target += first * element_bytes;
+	rows -= first;
+	down = rows / side;
+	kernel(source, from_pitch, target, to_pitch, down, across);
+	/* To the right of them, then below. */
+	for (uint64_t i = 0; i < down && across * side < columns; i++)
+		turn_part_band(source + i * side * from_pitch + across * TILE_BYTES, from_pitch,
+			target + across * side * to_pitch + i * TILE_BYTES, to_pitch, TILE_BYTES,
+			columns - across * side, element_bytes);
+	turn_part_band(source + down * side * from_pitch, from_pitch, target + down * TILE_BYTES,
+		to_pitch, (rows - down * side) * element_bytes, columns, element_bytes);
 }

@@ -29,6 +29,13 @@ try convert a -o d --sha256 ''
 try convert a -o d --sha256 0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e600
 try convert a -o d --tokenizer ''
 try convert a -o d --profile hf4
+try convert a -o d --dtype FP16
+try convert a -o d --dtype half
+try convert a -o d --dtype bf16
+try convert a -o d --dtype fp32
+try convert a -o d --dtype float64
+try convert a -o d --allow-overflow
+try convert a -o d --dtype keep --allow-overflow
 try convert a -o d --stream tar
 try convert a -o - --stream zip
 try convert a -o - --stream tar --json >/dev/null

@@ -30,6 +30,7 @@ seeds() {       # TARGET: files to begin with, one a line
 	sums)          find tests/fuzz -name 'sums.seed*' ;;
 	signature)     find tests/fuzz -name 'signature.seed*' ;;
 	tokenizer)     find fixtures/tokenizer -name tokenizer.json; find tests/fuzz -name 'tokenizer.seed*' ;;
+	inflate)       find tests/fuzz -name 'inflate.seed*' ;;
 	esac | while read -r file; do
 		[ "$(wc -c <"$file")" -gt 400000 ] || echo "$file"
 	done
@@ -46,7 +47,8 @@ dictionary() {  # TARGET: its words
 	esac
 }
 
-# One line: target, seconds of processor time, seconds, executions, status.  The second line of `times` is what the children of the shell took.
+# One line: target, seconds of processor time, seconds, executions, status.  The second line of
+# `times` is what the children of the shell took.
 log_hours() {   # TARGET STATUS SECONDS TIMES
 	number() {
 		echo "$log" | sed -n "s/^stat::$1: *//p"
