@@ -64,7 +64,7 @@ struct m2h_file {
 	const char *member;     /* the shard inside that input that was read; "" if it is one itself,
 	                           or holds several */
 	uint64_t    bytes;
-	char        sha256[65]; /* lower-case hex; "" when it was not computed */
+	char        sha256[65]; /* lower-case hex of all of it; "" when it was not computed */
 	char        git_sha1[41];       /* git's blob name, for files that are not LFS; else "" */
 };
 
@@ -103,6 +103,8 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	bool          dry_run;          /* plan and check only; nothing is written */
 	const char   *sha256;           /* 64 hex digits, or the path of a SHA256SUMS file */
 	uint64_t      attention_heads;  /* for checkpoints that do not say; 0: not given */
+	const char   *input_sha256;     /* "full" (NULL), or "used": storages without weights are
+	                                   neither read nor hashed */
 	const char   *vocab_size;       /* "auto" (NULL), "padded" or a number */
 	const char   *tokenizer;        /* "auto" (NULL), "none" or a folder */
 	const char   *qkv_layout;       /* "auto" (NULL), "0", "1" or "2" */
@@ -116,6 +118,8 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      max_shard_bytes;  /* of the tensors in a weight file; 0: 50 GB */
 	const char   *profile;          /* "hf5" (NULL) or "hf4.18" */
 	bool          tensor_sha256;    /* a SHA-256 of each tensor in the manifest */
+	const char   *read_back;        /* "kernel" (NULL), or "disk": what was written is read
+	                                   back from the device */
 	const char   *model_card;       /* README.md: "none" (NULL), "auto" or the path of a text */
 	const char   *license;          /* id for the head of README.md; NULL: none */
 	const char   *stream;           /* "tar": no directory is made, but its files are written to
@@ -127,6 +131,8 @@ struct m2h_convert_options {            /* zeroed: the defaults */
 	uint64_t      source_date;      /* time in a stream or statement, in seconds since 1970, at
 	                                   most 8589934591; 0: 1970 in the one, none in the other */
 	bool          strict;           /* warnings are M2H_MISMATCH, and nothing is written */
+	uint64_t      memory_limit;     /* bytes, of the process; rather than use more, M2H_LIMIT;
+	                                   0: about 64 MiB beside the tables of the model */
 	unsigned      threads;          /* 0: all cores allowed */
 	m2h_progress *progress;         /* may be NULL */
 	void         *progress_context;
@@ -165,6 +171,7 @@ struct m2h_inspect_options {
 	uint64_t    attention_heads;    /* as for convert, all of these */
 	const char *vocab_size;
 	const char *qkv_layout, *activation, *iteration, *config;
+	uint64_t    memory_limit;
 };
 
 struct m2h_tensor {
@@ -216,6 +223,7 @@ struct m2h_verify_options {
 	                                   NULL: the directory by itself */
 	uint64_t      attention_heads;  /* as for convert, all of these */
 	const char   *vocab_size, *qkv_layout, *activation, *iteration, *replicas;
+	uint64_t      memory_limit;
 	bool          has_tolerance;
 	double        tolerance;        /* |a - b| up to this is no difference */
 	unsigned      threads;          /* 0: all cores allowed */

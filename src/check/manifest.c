@@ -22,12 +22,30 @@ manifest_container(const struct shards *shards, char *to, size_t size)
 		: " in a zip (stored)");
 }
 
+/* What was read of an input, in its order, and the digest of that. */
+static void
+write_ranges(struct json_writer *w, const struct manifest_file *file)
+{
+	json_add_string(w, "sha256_of_ranges", file->ranges_sha256);
+	json_open_member(w, "ranges", '[');
+	for (size_t i = 0; i < file->range_count; i++) {
+		json_open(w, '{');
+		json_add_u64(w, "offset", file->ranges[i].offset);
+		json_add_u64(w, "bytes", file->ranges[i].length);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
 static void
 write_file(struct json_writer *w, const struct manifest_file *file)
 {
 	json_add_string(w, "name", file->name);
 	json_add_u64(w, "bytes", file->bytes);
-	json_add_string(w, "sha256", file->sha256);
+	if (file->ranges_sha256[0] == '\0')
+		json_add_string(w, "sha256", file->sha256);
+	else
+		write_ranges(w, file);
 	if (file->git_blob[0] != '\0')
 		json_add_string(w, "git_blob_sha1", file->git_blob);
 }

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "plan/plan.h"
+#include "plan/used_ranges.h"
 
 /* A file of the output directory, or an input. */
 struct manifest_file {
@@ -13,6 +14,10 @@ struct manifest_file {
 	char        sha256[DIGEST_HEX_SIZE];
 	char        git_blob[DIGEST_HEX_SIZE];  /* SHA-1, 40 digits; "" for files that the Hub
 	                                           keeps in LFS, and for inputs */
+	/* Of an input of which only these ranges were read; sha256 is "" then. */
+	char                     ranges_sha256[DIGEST_HEX_SIZE];
+	const struct used_range *ranges;
+	size_t                   range_count;
 };
 
 /* What conversion.json tells: where every byte of the output came from. */

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 
 /* ---- comparing ---------------------------------------------------------------------- */
 
@@ -100,6 +99,7 @@ compare_set(struct comparing *comparing, struct error *err)
 {
 	const struct verify_source_options *options = comparing->options;
 	struct execute_options              run = { .threads = options->threads,
+		.memory_limit = options->memory_limit,
 		.progress = options->progress, .context = options->context };
 	struct plan_options                 plan_options = {
 		.mean_of_replicas = options->mean_of_replicas };
@@ -218,7 +218,8 @@ static bool
 compare_with(struct comparing *comparing, bool indexed, size_t *compared, struct error *err)
 {
 	const struct verify_source_options *options = comparing->options;
-	struct shards_options               shards = { .arena_limit = PICKLE_ARENA_BYTES,
+	struct shards_options               shards = {
+		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
 		.spool_directory = options->spool_directory, .iteration = options->iteration,
 		.indexed = indexed };
 	struct gpt2_config                  config;

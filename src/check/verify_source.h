@@ -11,6 +11,7 @@ struct verify_source_options {
 	struct model_options model;             /* heads not given: config.json may tell them */
 	bool                 mean_of_replicas;
 	double               tolerance;         /* |a - b| up to this is no difference */
+	uint64_t             memory_limit;      /* bytes of the process; 0: none */
 	unsigned             threads;
 	verify_progress     *progress;          /* may be NULL; called by the caller's thread */
 	void                *context;

@@ -244,6 +244,7 @@ command_inspect(const struct options *options, const struct m2h_error *usage, st
 			.qkv_layout = options->qkv_layout,
 			.activation = options->activation,
 			.iteration = options->iteration,
+			.memory_limit = options->memory_limit,
 			.config = options->config,
 		});
 		if (inspection != NULL)

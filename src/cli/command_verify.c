@@ -68,6 +68,7 @@ run(const struct options *options)
 		.qkv_layout = options->qkv_layout,
 		.activation = options->activation,
 		.iteration = options->iteration,
+		.memory_limit = options->memory_limit,
 		.replicas = options->replicas,
 		.has_tolerance = options->has_tolerance,
 		.tolerance = options->tolerance,

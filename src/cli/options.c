@@ -46,7 +46,8 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
-	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
+	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256, set_read_back,
+	set_input_sha256, set_memory_limit,
 	set_model_card, set_license, set_stream, set_staging, set_provenance, set_strict,
 	set_key, set_certificate, set_signature, set_ca, set_tensors, set_arguments, set_source,
 	set_tolerance, set_report, set_json, set_quiet, set_verbose, set_progress, set_color,
@@ -61,6 +62,8 @@ const struct option_spec options_table[] = {
 		"print the plan, write nothing", set_dry_run },
 	{ '\0', "sha256", "HEX|FILE", FOR_CONVERT,
 		"what SRC must hash to, or a SHA256SUMS file", set_sha256 },
+	{ '\0', "input-sha256", "WHAT", FOR_CONVERT,
+		"full, or used: do not read what is no weight", set_input_sha256 },
 	{ '\0', "weights", "FORM", FOR_CONVERT,
 		"safetensors, pytorch or both", set_weights },
 	{ '\0', "dtype", "TYPE", FOR_CONVERT,
@@ -73,6 +76,8 @@ const struct option_spec options_table[] = {
 		"form of the directory: hf5 or hf4.18", set_profile },
 	{ '\0', "tensor-sha256", NULL, FOR_CONVERT,
 		"a SHA-256 of each tensor in conversion.json", set_tensor_sha256 },
+	{ '\0', "read-back", "FROM", FOR_CONVERT,
+		"what was written is read from: kernel or disk", set_read_back },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
 		"tokenizer files: auto, none or a folder", set_tokenizer },
 	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
@@ -113,6 +118,8 @@ const struct option_spec options_table[] = {
 		"a config.json to fill and to check from", set_config },
 	{ '\0', "iteration", "N", FOR_MODEL,
 		"another than the tracker names, or release", set_iteration },
+	{ '\0', "memory-limit", "SIZE", FOR_MODEL,
+		"rather fail than use more: 64MB, 1GB", set_memory_limit },
 	{ '\0', "source", "SRC", FOR_VERIFY,
 		"the checkpoint that DIR was made from", set_source },
 	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
@@ -145,6 +152,8 @@ static const struct { const char *option, *words[OPTIONS_MOST_WORDS + 1]; } word
 	{ "dtype", { "keep", "float16", "bfloat16", "float32" } },
 	{ "profile", { "hf5", "hf4.18" } },
 	{ "replicas", { "rank0", "mean" } },
+	{ "read-back", { "kernel", "disk" } },
+	{ "input-sha256", { "full", "used" } },
 	{ "stream", { "tar" } },
 	{ "qkv-layout", { "auto", "0", "1", "2" } },
 	{ "activation", { "gelu_new", "gelu", "relu2", "gelu_fast", "gelu_pytorch_tanh" } },
@@ -323,15 +332,14 @@ set_provenance(struct options *options, const struct option_spec *spec, const ch
 /* "5GB", "1.5mb": a number, perhaps with a fraction, and a decimal unit, as the Hub's tools
  * read it; what is less than a byte is cut off. */
 static bool
-set_shard_size(struct options *options, const struct option_spec *spec, const char *value,
-	struct error *err)
+set_size(const struct option_spec *spec, const char *value, uint64_t *size, struct error *err)
 {
 	static const char units[] = "KMGT";
 	size_t            digits = strspn(value, "0123456789");
 	const char       *unit = value + digits, *found;
 	uint64_t          whole, fraction = 0, scale = 1, factor = 1;
+	char              what[32];
 
-	(void)spec;
 	if (unit[0] == '.') {
 		size_t more = strspn(unit + 1, "0123456789");
 
@@ -346,12 +354,26 @@ set_shard_size(struct options *options, const struct option_spec *spec, const ch
 	    && text_parse_u64(value, digits, &whole) && whole < 1000000) {
 		for (const char *at = units; at <= found; at++)
 			factor *= 1000;
-		options->max_shard_bytes = whole * factor
+		*size = whole * factor
 			+ (uint64_t)((double)fraction / (double)scale * (double)factor);
-		if (options->max_shard_bytes > 0)
+		if (*size > 0)
 			return true;
 	}
-	return usage_error(err, "--max-shard-size", "a size like 5GB (KB, MB, GB or TB)", value);
+	return usage_error(err, text_format(what, sizeof what, "--%s", spec->name), "a size like 5GB (KB, MB, GB or TB)", value);
+}
+
+static bool
+set_shard_size(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	return set_size(spec, value, &options->max_shard_bytes, err);
+}
+
+static bool
+set_memory_limit(struct options *options, const struct option_spec *spec, const char *value,
+	struct error *err)
+{
+	return set_size(spec, value, &options->memory_limit, err);
 }
 
 static bool
@@ -521,6 +543,8 @@ SET_WORD(set_replicas, replicas)
 SET_WORD(set_weights, weights)
 SET_WORD(set_dtype, dtype)
 SET_WORD(set_profile, profile)
+SET_WORD(set_read_back, read_back)
+SET_WORD(set_input_sha256, input_sha256)
 SET_WORD(set_stream, stream)
 
 #define SET_FLAG(setter, member) \

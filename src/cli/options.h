@@ -63,10 +63,12 @@ struct options {
 	const char           *weights, *dtype, *profile;
 	uint64_t              max_shard_bytes;  /* 0: not given */
 	bool                  allow_overflow, tensor_sha256;
+	const char           *read_back, *input_sha256; /* NULL: not given */
 	const char           *model_card, *license;
 	const char           *stream, *staging, *provenance;
 	uint64_t              source_date;      /* SOURCE_DATE_EPOCH; 0: not given */
 	bool                  strict;
+	uint64_t              memory_limit;     /* 0: not given */
 	bool                  tensors, arguments;
 	const char           *source;
 	bool                  has_tolerance;

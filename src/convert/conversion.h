@@ -29,6 +29,7 @@ struct conversion {
 	struct model_card                 card;
 	struct tokenizer_source           tokenizer;
 	bool                              assume_untied;
+	bool                              only_used;    /* --input-sha256 used */
 	struct shards                    *shards;
 	struct model                     *model;
 	struct plan                      *plan;

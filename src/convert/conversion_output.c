@@ -110,6 +110,41 @@ add_weights(struct conversion *conversion, struct error *err)
 	return true;
 }
 
+/* A file system that has its files in memory has no disk to read from. */
+static void
+tell_read_back(struct conversion *conversion)
+{
+	if (conversion->executed.output_kept > 0)
+		decision_log_note(&conversion->answer.log, NOTE_WARNING, "read-back-memory",
+			"--read-back disk: not all of the output could be dropped from memory "
+			"(on tmpfs and the like nothing can): it was read back from there");
+}
+
+/* --input-sha256 used: what was left out, or why nothing could be. */
+static void
+tell_unread(struct conversion *conversion)
+{
+	const struct shards *shards = conversion->shards;
+	uint64_t             all = 0, used = 0;
+	char                 shown_all[TEXT_NUMBER_SIZE], shown_unread[TEXT_NUMBER_SIZE];
+
+	if (!conversion->only_used)
+		return;
+	for (size_t i = 0; i < shards->input_count; i++) {
+		all += shards->inputs[i]->size;
+		used += conversion->executed.used.bytes[i];
+	}
+	if (used < all)
+		decision_log_note(&conversion->answer.log, NOTE_NOTE, "input-used",
+			"%s of %s hold no weights: they were not read, so neither hashed nor "
+			"checked", text_byte_count(shown_unread, all - used),
+			text_byte_count(shown_all, all));
+	else if (shards->in_zip)
+		decision_log_note(&conversion->answer.log, NOTE_NOTE, "input-full",
+			"--input-sha256 used: a zip is read in full, for its checksums are of whole "
+			"members");
+}
+
 static bool
 write_weights(struct conversion *conversion, struct error *err)
 {
@@ -120,12 +155,17 @@ write_weights(struct conversion *conversion, struct error *err)
 		.meanwhile = write_furniture,
 		.context = conversion,
 		.digests_tensors = options->tensor_sha256,
+		.from_disk = conversion->form.from_disk,
+		.only_used = conversion->only_used,
+		.memory_limit = options->memory_limit,
 	};
 
 	if (!create_files(conversion, err)
 	    || !execute_plan(conversion->shards, conversion->plan, conversion->fds, &run,
 		&conversion->executed, err))
 		return false;
+	tell_read_back(conversion);
+	tell_unread(conversion);
 	return check_inputs(conversion, err)
 		&& judgement_of_weights(&(struct judgement){ conversion->shards, conversion->model,
 		conversion->plan, &conversion->executed, &conversion->answer.log, conversion->fds,
@@ -134,6 +174,24 @@ write_weights(struct conversion *conversion, struct error *err)
 }
 
 /* ---- what tells of the conversion ------------------------------------------------- */
+
+/* Of the whole file, or of what was read of it. */
+static void
+take_input_digest(struct conversion *conversion, size_t input)
+{
+	const struct used_ranges *used = &conversion->executed.used;
+	struct manifest_file     *file = &conversion->inputs[input];
+
+	if (conversion->executed.input_sha256 == NULL)
+		return;
+	if (used_ranges_is_whole(used, conversion->shards, input)) {
+		memcpy(file->sha256, conversion->executed.input_sha256[input], DIGEST_HEX_SIZE);
+		return;
+	}
+	memcpy(file->ranges_sha256, conversion->executed.input_sha256[input], DIGEST_HEX_SIZE);
+	file->ranges = used->ranges + used->first[input];
+	file->range_count = used->first[input + 1] - used->first[input];
+}
 
 static bool
 take_inputs(struct conversion *conversion, struct error *err)
@@ -151,9 +209,7 @@ take_inputs(struct conversion *conversion, struct error *err)
 		text_base_name(name, sizeof name, shards->inputs[i]->name);
 		conversion->inputs[i].name = answer_text(&conversion->answer, name);
 		conversion->inputs[i].bytes = shards->inputs[i]->size;
-		if (conversion->executed.input_sha256 != NULL)
-			memcpy(conversion->inputs[i].sha256, conversion->executed.input_sha256[i],
-				DIGEST_HEX_SIZE);
+		take_input_digest(conversion, i);
 	}
 	for (size_t i = 0; i < files->count; i++) {
 		struct manifest_file *input = &conversion->inputs[shards->input_count + i];

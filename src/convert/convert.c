@@ -4,12 +4,12 @@
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "megatron/shard_copies.h"
+#include "plan/buffers.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
 /* ---- finding out ------------------------------------------------------------------ */
@@ -70,6 +70,22 @@ open_model(struct conversion *conversion, struct error *err)
 		&conversion->model->arguments, is_size_given(conversion), log, err);
 }
 
+/* Does nothing that is to be replaced hold this input? */
+static bool
+is_spared(const struct input_file *input, const struct m2h_convert_options *options,
+	struct error *err)
+{
+	int  fd = input_file_hold(input, err);
+	bool done = fd >= 0 && (options->stream != NULL
+		|| destination_spares(options->destination, fd, input->name, options->replace, err))
+		&& (options->provenance == NULL
+		|| destination_spares(options->provenance, fd, input->name, options->replace, err));
+
+	if (fd >= 0)
+		input_file_release(input);
+	return done;
+}
+
 /* Shards, model and plan: everything that is known before a byte moves. */
 static bool
 open_source(struct conversion *conversion, bool indexed, struct error *err)
@@ -77,24 +93,17 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	const struct m2h_convert_options *options = conversion->options;
 	struct decision_log              *log = &conversion->answer.log;
 	char                              parent[4096];
-	struct shards_options             shards_options = { .arena_limit = PICKLE_ARENA_BYTES,
+	struct shards_options             shards_options = {
+		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
 		.iteration = options->iteration, .indexed = indexed };
 
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
 	known_classes_note(conversion->shards, log);
-	for (size_t i = 0; i < conversion->shards->input_count; i++) {
-		const struct input_file *input = conversion->shards->inputs[i];
-
-		if ((options->stream == NULL
-		     && !destination_spares(options->destination, input->fd, input->name,
-				options->replace, err))
-		    || (options->provenance != NULL
-		        && !destination_spares(options->provenance, input->fd, input->name,
-				options->replace, err)))
+	for (size_t i = 0; i < conversion->shards->input_count; i++)
+		if (!is_spared(conversion->shards->inputs[i], options, err))
 			return false;
-	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& open_model(conversion, err) && shard_copies_check(conversion->shards, err)
 		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;
@@ -142,6 +151,23 @@ place_stream(struct conversion *conversion, struct error *err)
 }
 
 static bool
+read_input_sha256(struct conversion *conversion, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const char                       *what = options->input_sha256;
+
+	conversion->only_used = what != NULL && strcmp(what, "used") == 0;
+	if (what != NULL && !conversion->only_used && strcmp(what, "full") != 0)
+		return error_set(err, ERROR_USAGE, "usage",
+			"what of the input is hashed: '%s' is not known", what);
+	if (!conversion->only_used || options->sha256 == NULL)
+		return true;
+	error_set(err, ERROR_USAGE, "usage",
+		"--sha256 is of whole files, of which --input-sha256 used may read a part");
+	return error_hint(err, "leave one of them out");
+}
+
+static bool
 check_options(const struct m2h_convert_options *options, struct error *err)
 {
 	if (options->source == NULL || options->source[0] == '\0')
@@ -157,10 +183,17 @@ static bool
 run_attempt(struct conversion *conversion, bool indexed, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
+	struct buffers                    buffers;
 
 	if (!open_source(conversion, indexed, err) || !check_space(conversion, err))
 		goto fail;
-	conversion->result.memory_bytes = execute_memory_bound(conversion->plan);
+	if (conversion->only_used)
+		decision_log_decide(&conversion->answer.log, "input_sha256", "option", "used");
+	if (conversion->form.from_disk)
+		decision_log_decide(&conversion->answer.log, "read_back", "option", "disk");
+	if (!buffers_fit(&buffers, conversion->shards, conversion->plan, options->memory_limit, err))
+		goto fail;
+	conversion->result.memory_bytes = buffers_bytes(&buffers, conversion->plan);
 	if (options->dry_run ? conversion_output_plan(conversion, err)
 		: conversion_output_write(conversion, err))
 		return true;
@@ -231,7 +264,8 @@ run(struct conversion *conversion, struct error *err)
 	if (!place_stream(conversion, err))
 		return false;
 	options = conversion->options;
-	if (!check_options(options, err) || !output_form_read(&conversion->form, options, err)
+	if (!check_options(options, err) || !read_input_sha256(conversion, err)
+	    || !output_form_read(&conversion->form, options, err)
 	    || !expected_digest_open(&conversion->expected, options->sha256, err)
 	    || !model_card_open(&conversion->card, options->model_card, options->license, err)
 	    || (options->config != NULL
@@ -289,7 +323,8 @@ answer_all_inputs(struct conversion *conversion)
 	if ((inputs = answer_inputs(&conversion->answer, shards, files->count)) == NULL)
 		return;
 	for (size_t i = 0; i < shards->input_count; i++)
-		if (conversion->executed.input_sha256 != NULL)
+		if (conversion->executed.input_sha256 != NULL
+		    && used_ranges_is_whole(&conversion->executed.used, shards, i))
 			memcpy(inputs[i].sha256, conversion->executed.input_sha256[i],
 				sizeof inputs[i].sha256);
 	for (size_t i = 0; i < files->count; i++) {

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define PICKLE_ARENA_BYTES ((size_t)32 << 20)
 
 struct inspection {
 	struct m2h_inspection             result;       /* first: what the caller holds */
@@ -253,7 +252,7 @@ inspect(struct inspection *inspection, struct error *err)
 {
 	const char           *path = inspection->options->path;
 	struct shards_options options = { .spool_directory = "/tmp",
-		.arena_limit = PICKLE_ARENA_BYTES,
+		.arena_limit = SHARDS_ARENA_LIMIT(inspection->options->memory_limit),
 		.iteration = inspection->options->iteration };
 	struct shards        *shards;
 	bool                  done, is_directory, is_file;

@@ -51,6 +51,7 @@ output_form_read(struct output_form *form, const struct m2h_convert_options *opt
 	struct error *err)
 {
 	static const char *const profiles[] = { "hf5", "hf4.18", NULL };
+	static const char *const read_back[] = { "kernel", "disk", NULL };
 	static const char *const replicas[] = { "rank0", "mean", NULL };
 	size_t                   place;
 
@@ -61,6 +62,9 @@ output_form_read(struct output_form *form, const struct m2h_convert_options *opt
 	if (!find_word("which of the replicas", options->replicas, replicas, &place, err))
 		return false;
 	form->plan.mean_of_replicas = place == 1;
+	if (!find_word("what is read back from", options->read_back, read_back, &place, err))
+		return false;
+	form->from_disk = place == 1;
 	form->plan.shard_bytes = options->max_shard_bytes;
 	return read_weights(form, options->weights, err) && read_dtype(form, options->dtype, err);
 }

@@ -6,10 +6,11 @@
 #include "plan/plan.h"
 
 /* In which form the model is written: what the options --weights, --dtype, --max-shard-size,
- * --profile and --replicas say, put together. */
+ * --profile and --replicas say, put together; and how it is read back. */
 struct output_form {
 	struct plan_options plan;
 	bool                is_4_18;    /* --profile hf4.18 */
+	bool                from_disk;  /* --read-back disk */
 };
 
 /* ERROR_USAGE: a word that is none of these, or two that contradict each other. */

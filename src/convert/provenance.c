@@ -20,12 +20,14 @@ static const struct parameter {
 #define AT(member) offsetof(struct m2h_convert_options, member)
 	{ "source",              TEXT,   AT(source) },
 	{ "sha256",              TEXT,   AT(sha256) },
+	{ "input-sha256",        TEXT,   AT(input_sha256) },
 	{ "tokenizer",           TEXT,   AT(tokenizer) },
 	{ "weights",             TEXT,   AT(weights) },
 	{ "dtype",               TEXT,   AT(dtype) },
 	{ "allow-overflow",      FLAG,   AT(allow_overflow) },
 	{ "max-shard-size",      NUMBER, AT(max_shard_bytes) },
 	{ "tensor-sha256",       FLAG,   AT(tensor_sha256) },
+	{ "read-back",           TEXT,   AT(read_back) },
 	{ "replicas",            TEXT,   AT(replicas) },
 	{ "profile",             TEXT,   AT(profile) },
 	{ "model-card",          TEXT,   AT(model_card) },
@@ -119,13 +121,22 @@ write_uri(struct json_writer *w, const char *name)
 	text_free(&uri);
 }
 
+/* Of an input that was not read in full there is no digest; conversion.json says which ranges
+ * the one in the annotations is of. */
 static void
-write_dependency(struct json_writer *w, const char *name, const char *sha256)
+write_dependency(struct json_writer *w, const char *name, const char *sha256,
+	const char *ranges_sha256)
 {
 	json_open(w, '{');
 	json_add_string(w, "name", name);
 	write_uri(w, name);
-	write_digest(w, sha256);
+	if (ranges_sha256[0] == '\0') {
+		write_digest(w, sha256);
+	} else {
+		json_open_member(w, "annotations", '{');
+		json_add_string(w, "sha256_of_ranges", ranges_sha256);
+		json_close(w, '}');
+	}
 	json_close(w, '}');
 }
 
@@ -139,17 +150,18 @@ write_dependencies(struct json_writer *w, const struct provenance *provenance)
 	json_open_member(w, "resolvedDependencies", '[');
 	for (size_t i = 0; i < manifest->input_count; i++) {
 		answer_input_name(manifest->shards, i, name, sizeof name);
-		write_dependency(w, name, manifest->inputs[i].sha256);
+		write_dependency(w, name, manifest->inputs[i].sha256,
+			manifest->inputs[i].ranges_sha256);
 	}
 	if (options->config != NULL)
 		write_dependency(w, text_base_name(name, sizeof name, options->config),
-			provenance->given->sha256);
+			provenance->given->sha256, "");
 	if (provenance->card->given != NULL) {
 		if (!digest_sha256(provenance->card->given, provenance->card->given_length, sha256))
 			w->to->failed = true;
 		else
 			write_dependency(w, text_base_name(name, sizeof name, options->model_card),
-				sha256);
+				sha256, "");
 	}
 	json_close(w, ']');
 }

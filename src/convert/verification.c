@@ -87,6 +87,7 @@ compare_source(struct task *task, struct verify_run *run, size_t *compared, stru
 	char                             parent[4096];
 	struct verify_source_options     source = {
 		.source = options->source, .iteration = options->iteration,
+		.memory_limit = options->memory_limit,
 		.spool_directory = destination_parent(options->directory, parent, sizeof parent),
 		.model = { .attention_heads = options->attention_heads,
 			.vocabulary = options->vocab_size, .activation = options->activation,

@@ -45,6 +45,11 @@ struct shards {
 	struct arena        arena;      /* names and tables */
 };
 
+/* What the values of one torch file may take: 32 MiB, or half of a limit on all memory. */
+#define SHARDS_ARENA_BYTES ((size_t)32 << 20)
+#define SHARDS_ARENA_LIMIT(memory_limit) \
+	((memory_limit) == 0 ? SHARDS_ARENA_BYTES : (size_t)((memory_limit) / 2))
+
 struct shards_options {
 	const char *spool_directory;    /* for a standard input that cannot seek */
 	const char *iteration;          /* --iteration: "release", "5000" or NULL */

@@ -1,6 +1,7 @@
 #include "plan/execute.h"
 
 #include "base/workers.h"
+#include "plan/buffers.h"
 #include "plan/input_pass.h"
 #include "plan/output_files.h"
 
@@ -18,6 +19,7 @@ struct execution {
 	struct output_files          *files;            /* NULL: a comparison */
 	struct scatter               *scatter;
 	struct input_pass            *pass;
+	struct buffers                buffers;
 	struct worker                *readers[MOST_READERS];
 	size_t                        reader_count;
 	uint64_t                      read_bytes, total_bytes;
@@ -56,7 +58,8 @@ start_readers(struct execution *execution, struct error *err)
 	unsigned threads = execution->options->threads;
 
 	while (threads > 1 && execution->reader_count < threads
-	       && execution->reader_count < files && execution->reader_count < MOST_READERS) {
+	       && execution->reader_count < files && execution->reader_count < MOST_READERS
+	       && execution->reader_count < execution->buffers.readers) {
 		struct worker *reader = worker_start(output_files_read_back, execution->files, err);
 
 		if (reader == NULL)
@@ -128,6 +131,7 @@ take_files(struct execution *execution, struct error *err)
 	if (result->specials == NULL || result->tensor_sha256 == NULL
 	    || result->output_sha256 == NULL)
 		return error_no_memory(err, tensors * sizeof *result->specials);
+	result->output_kept = output_files_kept(execution->files);
 	for (size_t i = 0; i < tensors; i++) {
 		result->specials[i] = *output_files_specials(execution->files, i);
 		memcpy(result->tensor_sha256[i], output_files_tensor_sha256(execution->files, i),
@@ -144,25 +148,35 @@ open_execution(struct execution *execution, const struct scatter_target *target,
 	struct error *err)
 {
 	const struct shards            *shards = execution->shards;
-	const struct input_pass_options options = {
-		.threads = execution->options->threads,
+	const struct execute_options   *wanted = execution->options;
+	struct input_pass_options       options = {
+		.threads = wanted->threads,
 		/* A comparison vouches for no input: only a conversion names its digest. */
 		.digests = execution->files != NULL,
 		.progress = on_read,
 		.context = execution,
 	};
 
+	if (!buffers_fit(&execution->buffers, shards, execution->plan,
+		wanted->memory_limit, err))
+		return false;
+	options.read_slabs = execution->buffers.read_slabs;
+	options.inflate_slabs = execution->buffers.inflate_slabs;
+	if (!used_ranges_open(&execution->result->used, shards, execution->plan,
+		!wanted->only_used, err))
+		return false;
 	for (size_t i = 0; i < shards->input_count; i++)
-		execution->total_bytes += shards->inputs[i]->size;
+		execution->total_bytes += execution->result->used.bytes[i];
 	execution->result->input_sha256 = calloc(shards->input_count + 1,
 		sizeof *execution->result->input_sha256);
 	if (execution->result->input_sha256 == NULL)
 		return error_no_memory(err, shards->input_count * DIGEST_HEX_SIZE);
-	execution->scatter = scatter_open(execution->plan, target, SCATTER_PANEL_BYTES, err);
+	execution->scatter = scatter_open(execution->plan, target, execution->buffers.panel_bytes,
+		err);
 	if (execution->scatter == NULL)
 		return false;
-	execution->pass = input_pass_open(shards, execution->plan, execution->scatter, &options,
-		err);
+	execution->pass = input_pass_open(shards, execution->plan, &execution->result->used,
+		execution->scatter, &options, err);
 	return execution->pass != NULL;
 }
 
@@ -182,7 +196,8 @@ execute_plan(const struct shards *shards, const struct plan *plan, const int *fd
 {
 	struct execution            execution = { .shards = shards, .plan = plan,
 		.options = options, .result = result, .total_bytes = plan->file_bytes };
-	struct output_files_options files = { .digests_tensors = options->digests_tensors };
+	struct output_files_options files = { .digests_tensors = options->digests_tensors,
+		.from_disk = options->from_disk };
 	struct scatter_target       target;
 	bool                        done;
 
@@ -215,6 +230,7 @@ execute_comparison(const struct shards *shards, const struct plan *plan,
 void
 execute_result_fini(struct execute_result *result)
 {
+	used_ranges_fini(&result->used);
 	free(result->input_sha256);
 	free(result->output_sha256);
 	free(result->tensor_sha256);
@@ -222,10 +238,4 @@ execute_result_fini(struct execute_result *result)
 	free(result->overflows);
 	free(result->specials);
 	*result = (struct execute_result){ 0 };
-}
-
-uint64_t
-execute_memory_bound(const struct plan *plan)
-{
-	return INPUT_PASS_BYTES + SCATTER_BYTES + plan_gathered_bytes(plan);
 }

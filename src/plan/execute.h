@@ -5,6 +5,7 @@
 #include "base/decision_log.h"
 #include "plan/element.h"
 #include "plan/scatter.h"
+#include "plan/used_ranges.h"
 
 /* Called in the thread of execute_plan(): bytes of input read plus bytes of output read
  * back, of the sum of both. */
@@ -18,15 +19,20 @@ struct execute_options {
 	bool            (*meanwhile)(void *context, struct error *err);
 	void             *context;      /* of both */
 	bool              digests_tensors;      /* make tensor_sha256 */
+	bool              from_disk;            /* what is read back comes from the device */
+	bool              only_used;            /* storages without weights are not read */
+	uint64_t          memory_limit;         /* bytes of the process, see buffers.h */
 };
 
 struct execute_result {
-	char (*input_sha256)[DIGEST_HEX_SIZE];  /* by input of the shards */
+	char (*input_sha256)[DIGEST_HEX_SIZE];  /* by input of the shards: of these ranges */
+	struct used_ranges used;
 	char (*output_sha256)[DIGEST_HEX_SIZE]; /* by file of the plan */
 	char (*tensor_sha256)[DIGEST_HEX_SIZE]; /* by tensor of the plan, where asked for */
 	struct drift            *drifts;        /* by tensor of the plan, all of these */
 	struct cast_overflow    *overflows;
 	struct element_specials *specials;
+	uint64_t output_kept;   /* from_disk: bytes that came from memory all the same */
 };
 
 /*
@@ -48,8 +54,5 @@ bool execute_comparison(const struct shards *shards, const struct plan *plan,
 	const struct scatter_target *target, const struct execute_options *options,
 	struct execute_result *result, struct error *err);
 void execute_result_fini(struct execute_result *result);
-
-/* Bytes of the buffers that a run takes at most, beside the tables of plan and model. */
-uint64_t execute_memory_bound(const struct plan *plan);
 
 #endif

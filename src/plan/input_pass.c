@@ -36,7 +36,7 @@ struct input_run {
 	size_t            count;
 	size_t            current;              /* of the stage that takes raw slabs */
 	bool              is_open;
-	struct digest    *digest;               /* NULL: not wanted, or done */
+	struct digest    *digest;               /* NULL: not wanted */
 };
 
 #define DIGEST_LANES 4
@@ -52,7 +52,6 @@ struct input_pass {
 	struct reading_order     *order;
 	struct input_run         *runs;         /* by input */
 	struct shard_run         *items;        /* by input, by begin */
-	char                    (*sha256)[DIGEST_HEX_SIZE];
 	struct slab_pool         *read_pool, *inflate_pool;
 	struct conveyor          *lanes[DIGEST_LANES], *to_members, *to_records;
 	unsigned                  lane_count;
@@ -225,7 +224,8 @@ take_deflated(struct input_pass *pass, struct shard_run *item, const unsigned ch
 {
 	size_t count = (size_t)(to - from);
 
-	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST) {
+	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST
+	    && pass->options.inflate_slabs >= INPUT_PASS_AHEAD_SLABS) {
 		item->cut = to;
 		item->ahead = inflate_ahead_open(byte_stream_length(item->shard->stream),
 			INFLATE_AHEAD_ROUND, pass->inflate_pool, send_ahead, item, err);
@@ -250,17 +250,27 @@ take_deflated(struct input_pass *pass, struct shard_run *item, const unsigned ch
 	return true;
 }
 
+/* Bytes of a shard before `to` that are not read. */
+static bool
+skip_stored(struct shard_run *item, uint64_t to, struct error *err)
+{
+	uint64_t left_out = to - item->begin - item->bytes;
+
+	item->bytes += left_out;
+	return left_out == 0 || torch_pass_skip(item->pass, left_out, err);
+}
+
 /* Bytes of a shard that is not deflated.  A piece of a distributed checkpoint is only open
  * from its first byte to its last. */
 static bool
-take_stored(struct input_pass *pass, struct shard_run *item, const unsigned char *bytes,
-	size_t count, struct error *err)
+take_stored(struct input_pass *pass, struct shard_run *item, uint64_t offset,
+	const unsigned char *bytes, size_t count, struct error *err)
 {
 	if (item->pass == NULL
 	    && ((item->piece = shards_open_piece(pass->shards, item->index, err)) == NULL
 	    || (item->pass = torch_pass_open(item->piece, take_storage, item, err)) == NULL))
 		return false;
-	if (!take_bytes(item, bytes, count, err))
+	if (!skip_stored(item, offset, err) || !take_bytes(item, bytes, count, err))
 		return false;
 	if (item->bytes < item->end - item->begin)
 		return true;
@@ -284,10 +294,14 @@ take_raw(void *context, struct slab *slab, struct error *err)
 		uint64_t             to = item->end < end ? item->end : end;
 		const unsigned char *bytes = slab->bytes + (from - slab->offset);
 
+		if (item->end <= slab->offset) {        /* its end was passed over */
+			run->current++;
+			continue;
+		}
 		if (item->inflater != NULL) {
 			if (!take_deflated(pass, item, bytes, from, to, err))
 				return error_in_shard(pass, item, err);
-		} else if (!take_stored(pass, item, bytes, to - from, err)) {
+		} else if (!take_stored(pass, item, from, bytes, to - from, err)) {
 			return error_in_shard(pass, item, err);
 		}
 		if (item->end > end)
@@ -302,15 +316,9 @@ static bool
 take_for_digest(void *context, struct slab *slab, struct error *err)
 {
 	struct input_pass *pass = context;
-	struct input_run  *run = &pass->runs[slab->tag];
 
 	(void)err;
-	digest_add(run->digest, slab->bytes, slab->length);
-	if (slab->offset + slab->length < pass->shards->inputs[slab->tag]->size)
-		return true;
-	digest_hex(run->digest, pass->sha256[slab->tag]);
-	digest_close(run->digest);
-	run->digest = NULL;
+	digest_add(pass->runs[slab->tag].digest, slab->bytes, slab->length);
 	return true;
 }
 
@@ -394,7 +402,7 @@ finish_conveyors(struct input_pass *pass, struct error *err)
 
 /* All of an input went by: what is not closed yet ends here. */
 static bool
-end_input(struct input_pass *pass, size_t input, struct error *err)
+end_input(struct input_pass *pass, size_t input, char sha256[DIGEST_HEX_SIZE], struct error *err)
 {
 	const struct input_file *file = pass->shards->inputs[input];
 	struct input_run        *run = &pass->runs[input];
@@ -402,13 +410,18 @@ end_input(struct input_pass *pass, size_t input, struct error *err)
 	for (size_t i = 0; i < run->count; i++) {
 		struct shard_run *item = &run->items[i];
 
-		if (item->pass != NULL && !end_shard(item, err))
+		if (item->pass != NULL && ((item->inflater == NULL
+			&& !skip_stored(item, item->end, err)) || !end_shard(item, err)))
 			return error_in_shard(pass, item, err);
 	}
 	if (!input_file_unchanged(file, err))
 		return error_in_file(err, file->name);
-	return file->size > 0 || !pass->options.digests
-		|| digest_sha256("", 0, pass->sha256[input]) || error_no_memory(err, 0);
+	if (!pass->options.digests)
+		return true;
+	if (run->digest == NULL)                /* nothing of it was read */
+		return digest_sha256("", 0, sha256) || error_no_memory(err, 0);
+	digest_hex(run->digest, sha256);
+	return true;
 }
 
 bool
@@ -418,7 +431,6 @@ input_pass_run(struct input_pass *pass, char (*sha256)[DIGEST_HEX_SIZE], struct 
 	struct error        cause;
 	bool                done = true;
 
-	pass->sha256 = sha256;
 	while (done && reading_order_next(pass->order, SLAB_BYTES, &step))
 		done = read_step(pass, &step, err);
 	if (!finish_conveyors(pass, &cause)) {
@@ -427,7 +439,7 @@ input_pass_run(struct input_pass *pass, char (*sha256)[DIGEST_HEX_SIZE], struct 
 		done = false;
 	}
 	for (size_t i = 0; i < pass->shards->input_count && done; i++)
-		done = end_input(pass, i, err);
+		done = end_input(pass, i, sha256[i], err);
 	return done;
 }
 
@@ -500,7 +512,8 @@ open_conveyors(struct input_pass *pass, struct error *err)
 }
 
 struct input_pass *
-input_pass_open(const struct shards *shards, const struct plan *plan, struct scatter *scatter,
+input_pass_open(const struct shards *shards, const struct plan *plan,
+	const struct used_ranges *used, struct scatter *scatter,
 	const struct input_pass_options *options, struct error *err)
 {
 	struct input_pass *pass = calloc(1, sizeof *pass);
@@ -512,10 +525,10 @@ input_pass_open(const struct shards *shards, const struct plan *plan, struct sca
 	pass->shards = shards;
 	pass->scatter = scatter;
 	pass->options = *options;
-	if ((pass->order = reading_order_open(shards, plan, err)) != NULL
+	if ((pass->order = reading_order_open(shards, plan, used, err)) != NULL
 	    && deal_shards(pass, err)
-	    && (pass->read_pool = slab_pool_open(INPUT_PASS_READ_SLABS, err)) != NULL
-	    && (pass->inflate_pool = slab_pool_open(INPUT_PASS_INFLATE_SLABS, err)) != NULL
+	    && (pass->read_pool = slab_pool_open(options->read_slabs, err)) != NULL
+	    && (pass->inflate_pool = slab_pool_open(options->inflate_slabs, err)) != NULL
 	    && open_conveyors(pass, err))
 		return pass;
 	input_pass_close(pass);

@@ -6,6 +6,7 @@
 #include "container/inflate_ahead.h"
 #include "megatron/shards.h"
 #include "plan/scatter.h"
+#include "plan/used_ranges.h"
 
 /*
  * One pass over each input file, from front to back: its SHA-256, the CRC-32 of its members, and
@@ -15,24 +16,23 @@
 struct input_pass;
 
 struct input_pass_options {
+	size_t   read_slabs, inflate_slabs;     /* how many there are, at least 2 and 1 */
 	unsigned threads;       /* 1: everything in turn; more: stages in threads of their own */
-	bool     digests;       /* the SHA-256 of each input is wanted */
+	bool     digests;       /* the SHA-256 of each input is wanted, of what is read of it */
 	void   (*progress)(void *context, size_t bytes);        /* so many more were read; not NULL */
 	void    *context;
 };
 
-#define INPUT_PASS_READ_SLABS    8
-#define INPUT_PASS_INFLATE_SLABS (INFLATE_AHEAD_SLABS + 2)
-/* The memory it takes, beside that of the readers. */
-#define INPUT_PASS_BYTES \
-	((INPUT_PASS_READ_SLABS + INPUT_PASS_INFLATE_SLABS) * (uint64_t)SLAB_BYTES \
-		+ INFLATE_AHEAD_BYTES)
+/* With so many inflate_slabs, a long deflated shard is inflated in two places at once, which takes
+ * INFLATE_AHEAD_BYTES more. */
+#define INPUT_PASS_AHEAD_SLABS (INFLATE_AHEAD_SLABS + 2)
 
 /* The plan is the scatter's.  All of them must outlive it.  NULL: *err. */
 struct input_pass *input_pass_open(const struct shards *shards, const struct plan *plan,
-	struct scatter *scatter, const struct input_pass_options *options, struct error *err);
-/* Reads all inputs, once; `sha256`, by input, is left alone where no digest is wanted.  Errors
- * name the file and the member. */
+	const struct used_ranges *used, struct scatter *scatter,
+	const struct input_pass_options *options, struct error *err);
+/* Reads what is used of all inputs, once; `sha256`, by input, is left alone where no digest is
+ * wanted.  Errors name the file and the member. */
 bool input_pass_run(struct input_pass *pass, char (*sha256)[DIGEST_HEX_SIZE],
 	struct error *err);
 void input_pass_close(struct input_pass *pass);         /* NULL is fine */

@@ -1,5 +1,6 @@
 #include "plan/output_files.h"
 
+#include "base/page_cache.h"
 #include "base/signals.h"
 #include "container/crc32.h"
 
@@ -14,6 +15,7 @@
 /* Larger writes make Linux take larger pages for its cache, which take longer to come by. */
 #define WRITE_BYTES      ((size_t)1 << 20)
 #define WRITEBACK_BYTES  ((uint64_t)16 << 20)
+#define SETTLED_BYTES    ((size_t)16 << 20)     /* what goes to the device at once */
 
 /* A tensor while it is written. */
 struct written {
@@ -35,6 +37,7 @@ struct reader {
 	struct output_files *files;
 	unsigned char       *block;
 	struct digest       *digest, *tensor_digest;    /* of the file, the tensor at hand */
+	uint64_t             settled;                   /* of the file: on the device up to here */
 };
 
 struct output_files {
@@ -43,9 +46,9 @@ struct output_files {
 	struct output_part *parts;      /* by file */
 	struct written     *written;    /* by tensor */
 	size_t              next;       /* file that no reader has taken */
-	uint64_t            read_back;
+	uint64_t            read_back, kept;
 	bool                ended;
-	pthread_mutex_t     lock;       /* of written[].bytes, next, read_back and ended */
+	pthread_mutex_t     lock;       /* of written[].bytes, next, read_back, kept, ended */
 	pthread_cond_t      changed;    /* a tensor is complete, or `ended` */
 };
 
@@ -276,19 +279,57 @@ start_writeback(int fd, uint64_t before, uint64_t now)
 		sync_file_range(fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
 }
 
+/*
+ * All up to `end` of the file gets to the device and leaves the memory, in large steps; the
+ * first step after which no byte of it changes any more is waited for.
+ */
+static bool
+settle(struct reader *reader, size_t file, uint64_t end, struct error *err)
+{
+	struct output_files      *files = reader->files;
+	const struct stored_file *facts = &files->plan->files->files[file];
+
+	while (reader->settled < end) {
+		uint64_t left = facts->bytes - reader->settled, kept;
+		size_t   step = left < SETTLED_BYTES ? (size_t)left : SETTLED_BYTES;
+
+		/* What stands before a tensor begins where the one before it ends. */
+		for (size_t i = facts->first; i < facts->first + facts->count; i++) {
+			const struct plan_tensor *before = &files->plan->tensors[i > 0 ? i - 1 : 0];
+
+			if (i > facts->first && before->offset + before->bytes
+				>= reader->settled + step)
+				break;
+			if (!wait_for_tensor(files, i, err))
+				return false;
+		}
+		if (!page_cache_drop(files->parts[file].fd, reader->settled, step, &kept, err))
+			return false;
+		reader->settled += step;
+		pthread_mutex_lock(&files->lock);
+		files->kept += kept;
+		pthread_mutex_unlock(&files->lock);
+	}
+	return true;
+}
+
 /* Adds [offset, offset + bytes) of a file to its digest, and to the tensor's where there is
  * one; compares its CRC-32. */
 static bool
-digest_range(struct reader *reader, int fd, uint64_t offset, uint64_t bytes,
+digest_range(struct reader *reader, size_t file, uint64_t offset, uint64_t bytes,
 	uint32_t expected, struct error *err)
 {
 	struct output_files *files = reader->files;
+	int                  fd = files->parts[file].fd;
 	uint32_t             crc = 0;
 
 	while (bytes > 0) {
 		size_t step = bytes < BLOCK_BYTES ? (size_t)bytes : BLOCK_BYTES;
 
-		if (!signals_go_on(err) || !read_at(fd, offset, reader->block, step, err))
+		if (!signals_go_on(err) || (files->options.from_disk
+			&& !settle(reader, file, offset + step, err)))
+			return false;
+		if (!read_at(fd, offset, reader->block, step, err))
 			return false;
 		digest_add(reader->digest, reader->block, step);
 		if (reader->tensor_digest != NULL)
@@ -311,18 +352,17 @@ digest_tensor(struct reader *reader, size_t tensor, struct error *err)
 {
 	struct output_files      *files = reader->files;
 	const struct plan_tensor *target = &files->plan->tensors[tensor];
-	int                       fd = files->parts[target->file].fd;
 	struct text               front = { 0 };
 	bool                      done;
 
 	done = wait_for_tensor(files, tensor, err) && make_front(files, tensor, &front, err)
-		&& digest_range(reader, fd, target->offset - front.length, front.length,
+		&& digest_range(reader, target->file, target->offset - front.length, front.length,
 			crc32_of(0, front.bytes, front.length), err);
 	if (done && files->options.digests_tensors) {
 		reader->tensor_digest = digest_open(DIGEST_SHA256);
 		done = reader->tensor_digest != NULL || error_no_memory(err, 0);
 	}
-	done = done && digest_range(reader, fd, target->offset, target->bytes,
+	done = done && digest_range(reader, target->file, target->offset, target->bytes,
 		files->written[tensor].crc, err);
 	if (done && reader->tensor_digest != NULL)
 		digest_hex(reader->tensor_digest, files->written[tensor].sha256);
@@ -340,12 +380,13 @@ digest_file(struct reader *reader, size_t file, struct error *err)
 	struct text               tail = { 0 };
 	bool                      done = true;
 
+	reader->settled = 0;
 	if ((reader->digest = digest_open(DIGEST_SHA256)) == NULL)
 		return error_no_memory(err, 0);
 	for (size_t i = 0; i < facts->count && done; i++)
 		done = digest_tensor(reader, facts->first + i, err);
 	done = done && make_tail(files, file, &tail, err)
-		&& digest_range(reader, files->parts[file].fd, facts->bytes - tail.length, tail.length,
+		&& digest_range(reader, file, facts->bytes - tail.length, tail.length,
 			crc32_of(0, tail.bytes, tail.length), err);
 	if (done)
 		digest_hex(reader->digest, files->parts[file].sha256);
@@ -388,6 +429,12 @@ output_files_progress(struct output_files *files)
 	bytes = files->read_back;
 	pthread_mutex_unlock(&files->lock);
 	return bytes;
+}
+
+uint64_t
+output_files_kept(const struct output_files *files)
+{
+	return files->kept;
 }
 
 const char *

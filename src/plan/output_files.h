@@ -19,6 +19,7 @@ struct output_files;
 
 struct output_files_options {
 	bool digests_tensors;           /* a SHA-256 for each tensor as well */
+	bool from_disk;                 /* bytes are read back from the device */
 };
 
 /* Takes descriptors of empty files for reading and writing, by file of the plan. */
@@ -34,6 +35,8 @@ void output_files_end(struct output_files *files);
 bool output_files_read_back(void *files, struct error *err);
 /* Bytes read back so far; any thread may ask. */
 uint64_t output_files_progress(struct output_files *files);
+/* Bytes that were to come from the device, but that the kernel had in memory still. */
+uint64_t output_files_kept(const struct output_files *files);
 /* After output_files_read_back(): lower-case hex. */
 const char *output_files_sha256(const struct output_files *files, size_t file);
 /* Of a tensor's bytes, where these were asked for. */

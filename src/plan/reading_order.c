@@ -15,11 +15,14 @@ struct mark {
 };
 
 struct progress {
-	uint64_t position, size;
+	uint64_t position;
+	size_t   range, last_range;     /* of the ranges: at hand, after the input's last */
 	size_t   mark, last;            /* of the marks: not passed yet, after the input's last */
+	bool     is_begun;
 };
 
 struct reading_order {
+	const struct used_range *ranges;
 	struct progress *inputs;
 	size_t           count;
 	size_t           begun;         /* inputs that are begun and not at their end */
@@ -108,7 +111,8 @@ allows_turns(const struct plan *plan, unsigned char *pieces)
 }
 
 static bool
-open_tables(struct reading_order *order, const struct shards *shards, const struct plan *plan)
+open_tables(struct reading_order *order, const struct shards *shards, const struct plan *plan,
+	const struct used_ranges *used)
 {
 	unsigned char *pieces = calloc(plan->piece_count + 1, 1);
 
@@ -119,8 +123,13 @@ open_tables(struct reading_order *order, const struct shards *shards, const stru
 		free(pieces);
 		return false;
 	}
-	for (size_t i = 0; i < order->count; i++)
-		order->inputs[i].size = shards->inputs[i]->size;
+	order->ranges = used->ranges;
+	for (size_t i = 0; i < order->count; i++) {
+		order->inputs[i].range = used->first[i];
+		order->inputs[i].last_range = used->first[i + 1];
+		if (used->first[i] < used->first[i + 1])
+			order->inputs[i].position = used->ranges[used->first[i]].offset;
+	}
 	if (order->count > 1 && allows_turns(plan, pieces))
 		for (size_t i = 0; i < plan->copy_count; i++)
 			order->marks[order->mark_count++] = mark_of(shards, &plan->copies[i]);
@@ -130,11 +139,12 @@ open_tables(struct reading_order *order, const struct shards *shards, const stru
 }
 
 struct reading_order *
-reading_order_open(const struct shards *shards, const struct plan *plan, struct error *err)
+reading_order_open(const struct shards *shards, const struct plan *plan,
+	const struct used_ranges *used, struct error *err)
 {
 	struct reading_order *order = calloc(1, sizeof *order);
 
-	if (order == NULL || !open_tables(order, shards, plan)) {
+	if (order == NULL || !open_tables(order, shards, plan, used)) {
 		error_no_memory(err, plan->copy_count * sizeof *order->marks);
 		reading_order_close(order);
 		return NULL;
@@ -159,7 +169,7 @@ is_amid(const struct reading_order *order, size_t input)
 	const struct progress *at = &order->inputs[input];
 	const struct mark     *mark = &order->marks[at->mark];
 
-	return at->mark < at->last && mark->begin < at->position
+	return at->range < at->last_range && at->mark < at->last && mark->begin < at->position
 		&& mark->end - mark->begin >= LARGE_BYTES;
 }
 
@@ -184,8 +194,8 @@ choose(const struct reading_order *order)
 	for (size_t i = 0; i < order->count; i++) {
 		const struct progress *input = &order->inputs[i];
 
-		if (input->position == input->size
-		    || (input->position == 0 && order->begun == READING_ORDER_BESIDE))
+		if (input->range == input->last_range
+		    || (!input->is_begun && order->begun == READING_ORDER_BESIDE))
 			continue;
 		if (chosen == order->count || comes_first(order, i, chosen))
 			chosen = i;
@@ -193,13 +203,14 @@ choose(const struct reading_order *order)
 	return chosen;
 }
 
-/* Up to the end of a large storage, where there is one. */
+/* Up to the end of a large storage, where there is one, and of the range. */
 static size_t
 step_length(const struct reading_order *order, size_t input, size_t most)
 {
-	const struct progress *at = &order->inputs[input];
-	uint64_t               left = at->size - at->position;
-	size_t                 length = left < most ? (size_t)left : most;
+	const struct progress   *at = &order->inputs[input];
+	const struct used_range *range = &order->ranges[at->range];
+	uint64_t                 left = range->offset + range->length - at->position;
+	size_t                   length = left < most ? (size_t)left : most;
 
 	for (size_t i = at->mark; i < at->last && order->marks[i].begin < at->position + length; i++) {
 		const struct mark *mark = &order->marks[i];
@@ -220,11 +231,13 @@ reading_order_next(struct reading_order *order, size_t most, struct reading_step
 	if (input == order->count)
 		return false;
 	*step = (struct reading_step){ input, at->position, step_length(order, input, most) };
-	if (at->position == 0)
-		order->begun++;
+	order->begun += !at->is_begun;
+	at->is_begun = true;
 	at->position += step->length;
-	if (at->position == at->size)
-		order->begun--;
+	if (at->position == order->ranges[at->range].offset + order->ranges[at->range].length
+	    && ++at->range < at->last_range)
+		at->position = order->ranges[at->range].offset;
+	order->begun -= at->range == at->last_range;
 	while (at->mark < at->last && order->marks[at->mark].end <= at->position)
 		at->mark++;
 	order->current = input;

@@ -3,6 +3,7 @@
 
 #include "megatron/shards.h"
 #include "plan/plan.h"
+#include "plan/used_ranges.h"
 
 /*
  * Which input is read on next, each of them from front to back: the one that holds what comes
@@ -24,10 +25,10 @@ struct reading_step {
 /* Inputs that are begun and not read to their end, at most. */
 #define READING_ORDER_BESIDE 16
 
-/* Shards must outlive it.  NULL: no memory. */
+/* The ranges must outlive it.  NULL: no memory. */
 struct reading_order *reading_order_open(const struct shards *shards, const struct plan *plan,
-	struct error *err);
-/* The next step, of at most `most` bytes; false: all inputs are read. */
+	const struct used_ranges *used, struct error *err);
+/* The next step, of at most `most` bytes; false: all that is used of the inputs is read. */
 bool reading_order_next(struct reading_order *order, size_t most, struct reading_step *step);
 void reading_order_close(struct reading_order *order);          /* NULL is fine */
 

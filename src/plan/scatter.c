@@ -384,6 +384,12 @@ scatter_finish(struct scatter *scatter, struct error *err)
 			(unsigned long long)scatter->elements_planned);
 }
 
+uint64_t
+scatter_bytes_bound(size_t panel_bytes)
+{
+	return (uint64_t)panel_bytes + panel_bytes / 2 + SCATTER_CAST_BYTES + PANELS_PORTION_BYTES;
+}
+
 const struct drift *
 scatter_drift(const struct scatter *scatter, size_t tensor)
 {

@@ -44,9 +44,8 @@ const struct cast_overflow *scatter_overflow(const struct scatter *scatter, size
 void scatter_close(struct scatter *scatter);            /* NULL is fine */
 
 #define SCATTER_PANEL_BYTES ((size_t)32 << 20)
-/* Memory that panels and the pieces beside them take at most. */
-#define SCATTER_BYTES (SCATTER_PANEL_BYTES + SCATTER_PANEL_BYTES / 2 + SCATTER_CAST_BYTES \
-	+ PANELS_PORTION_BYTES)
+/* Memory that panels of that size and the pieces beside them take at most. */
+uint64_t scatter_bytes_bound(size_t panel_bytes);
 #define SCATTER_CAST_BYTES ((size_t)1 << 20)
 
 #endif

@@ -290,6 +290,25 @@ torch_pass_feed(struct torch_pass *pass, const unsigned char *bytes, size_t coun
 }
 
 bool
+torch_pass_skip(struct torch_pass *pass, uint64_t count, struct error *err)
+{
+	uint64_t end = pass->position + count;
+	bool     is_whole = pass->members == NULL
+		&& count <= byte_stream_length(pass->file->stream) - pass->position;
+
+	while (is_whole && pass->current < pass->count
+	       && pass->segments[pass->current].offset < end) {
+		const struct segment *segment = &pass->segments[pass->current++];
+
+		is_whole = pass->position <= segment->offset && segment->kind != SEGMENT_PICKLES
+			&& segment->length <= end - segment->offset;
+	}
+	pass->position = end;
+	return is_whole || error_set(err, ERROR_INTERNAL, "skip",
+		"bytes that are passed over are not whole storages");
+}
+
+bool
 torch_pass_finish(struct torch_pass *pass, struct error *err)
 {
 	uint64_t length = byte_stream_length(pass->file->stream);

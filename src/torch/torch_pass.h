@@ -26,6 +26,9 @@ struct torch_pass *torch_pass_open(const struct torch_file *file, torch_storage_
 	void *context, struct error *err);
 bool torch_pass_feed(struct torch_pass *pass, const unsigned char *bytes, size_t count,
 	struct error *err);
+/* The next `count` bytes, which are not those of a deflated stream, are passed over: whole
+ * storages, and what lies between them.  Nothing in them is checked. */
+bool torch_pass_skip(struct torch_pass *pass, uint64_t count, struct error *err);
 /* The stream has ended: everything must have come. */
 bool torch_pass_finish(struct torch_pass *pass, struct error *err);
 void torch_pass_close(struct torch_pass *pass);         /* NULL is fine */

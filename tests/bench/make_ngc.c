@@ -13,6 +13,9 @@
  *     pickle   the list of storage keys, sorted as text
  *     for each key: i64 count of elements, then count x fp16, little-endian
  *
+ * With --optimizer N there are N more storages of its size behind each weight's, which hold
+ * nothing (holes, where the file system has them), and {'optimizer': {'state': ...}} names them.
+ *
  * A file that is there already with the right size is kept, whatever its seed.
  */
 #include <err.h>
@@ -36,6 +39,7 @@ enum extent { NONE, HIDDEN, QKV, FFN, POSITIONS, VOCABULARY, EXTENTS };
 
 struct model {
 	uint64_t layers, seed, tensor_size, extents[EXTENTS];
+	uint64_t optimizer;             /* storages of an optimizer behind that of each weight */
 };
 
 /* What tensor ranks share out; WHOLE: each has the same copy. */
@@ -85,6 +89,7 @@ struct tensor_list {
 	struct tensor *tensors;
 	size_t         count;
 	uint64_t       next_address;
+	uint64_t       optimizer;       /* of the model */
 };
 
 static void
@@ -105,13 +110,26 @@ list_add(struct tensor_list *list, const struct model *model, const struct tenso
 	/* torch names a storage by its address: ascending in the order of creation. */
 	snprintf(tensor->key, sizeof tensor->key, "%llu",
 		(unsigned long long)list->next_address);
-	list->next_address += (tensor->count * 2 + 511) / 512 * 512;
+	list->next_address += (1 + list->optimizer) * ((tensor->count * 2 + 511) / 512 * 512);
+}
+
+/* One of the optimizer's, behind that of the weight. */
+static struct tensor
+optimizer_tensor(const struct tensor *weight, uint64_t number)
+{
+	struct tensor made = *weight;
+
+	snprintf(made.key, sizeof made.key, "%llu", strtoull(weight->key, NULL, 10)
+		+ (unsigned long long)(number * ((weight->count * 2 + 511) / 512 * 512)));
+	made.offset += number * (8 + 2 * weight->count);
+	return made;
 }
 
 static struct tensor_list
 list_build(const struct model *model)
 {
-	struct tensor_list list = { .next_address = 94102938475648 };
+	struct tensor_list list = { .next_address = 94102938475648,
+		.optimizer = model->optimizer };
 	char               name[64];
 
 	list.tensors = calloc(EMBEDDING_TENSORS + LAYER_TENSORS * model->layers +
@@ -209,6 +227,28 @@ put_head(FILE *pickle)
 }
 
 static void
+put_optimizer(FILE *pickle, const struct tensor_list *list)
+{
+	char name[96];
+
+	if (list->optimizer == 0)
+		return;
+	put_text(pickle, "optimizer");
+	PUT(pickle, "}");
+	put_text(pickle, "state");
+	PUT(pickle, "}(");
+	for (size_t i = 0; i < list->count; i++)
+		for (uint64_t n = 1; n <= list->optimizer; n++) {
+			struct tensor tensor = optimizer_tensor(&list->tensors[i], n);
+
+			snprintf(name, sizeof name, "%s.%llu", tensor.name, (unsigned long long)n);
+			put_text(pickle, name);
+			put_tensor(pickle, &tensor);
+		}
+	PUT(pickle, "us");
+}
+
+static void
 put_model(FILE *pickle, const struct tensor_list *list)
 {
 	PUT(pickle, "\x80\x02}(");
@@ -235,7 +275,9 @@ put_model(FILE *pickle, const struct tensor_list *list)
 		put_text(pickle, list->tensors[i].name);
 		put_tensor(pickle, &list->tensors[i]);
 	}
-	PUT(pickle, "uusu.");
+	PUT(pickle, "uus");
+	put_optimizer(pickle, list);
+	PUT(pickle, "u.");
 }
 
 static void
@@ -243,7 +285,8 @@ put_keys(FILE *pickle, const struct tensor_list *list)
 {
 	PUT(pickle, "\x80\x02](");
 	for (size_t i = 0; i < list->count; i++)
-		put_text(pickle, list->tensors[i].key);
+		for (uint64_t n = 0; n <= list->optimizer; n++)
+			put_text(pickle, optimizer_tensor(&list->tensors[i], n).key);
 	PUT(pickle, "e.");
 }
 
@@ -270,7 +313,7 @@ list_place(struct tensor_list *list, uint64_t at)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		list->tensors[i].offset = at;
-		at += 8 + list->tensors[i].count * 2;
+		at += (1 + list->optimizer) * (8 + list->tensors[i].count * 2);
 	}
 	return at;
 }
@@ -358,6 +401,19 @@ tensor_write(int file, const struct tensor *tensor, uint64_t seed)
 	}
 }
 
+/* Its count, and its last element, behind which the file ends. */
+static void
+hole_write(int file, struct tensor tensor, uint64_t number)
+{
+	unsigned char bytes[8], last[2] = { 0 };
+
+	tensor = optimizer_tensor(&tensor, number);
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (unsigned char)(tensor.count >> 8 * i);
+	put_at(file, bytes, 8, tensor.offset);
+	put_at(file, last, 2, tensor.offset + 8 + 2 * tensor.count - 2);
+}
+
 /* Each tensor has a seed of its own, so the bytes do not depend on who fills which; what
  * ranks share out has one for each of them. */
 struct filling {
@@ -378,6 +434,8 @@ fill_tensors(void *context)
 		uint64_t state = filling->seed + i + (tensor->shared_out ? filling->rank << 32 : 0);
 
 		tensor_write(filling->file, tensor, splitmix64(&state));
+		for (uint64_t n = 1; n <= filling->list->optimizer; n++)
+			hole_write(filling->file, *tensor, n);
 	}
 	return NULL;
 }
@@ -464,7 +522,7 @@ number(const char *text)
 }
 
 static const char usage[] = "usage: make_ngc [--layers N] [--hidden N] [--ffn N] "
-	"[--positions N] [--vocab ROWS] [--tensor-size N] [--seed N] DIR";
+	"[--positions N] [--vocab ROWS] [--tensor-size N] [--seed N] [--optimizer N] DIR";
 
 /* Returns DIR. */
 static const char *
@@ -478,6 +536,7 @@ read_options(int argc, char **argv, struct model *model)
 		{ "layers",    required_argument, NULL, 'l' },
 		{ "seed",      required_argument, NULL, 's' },
 		{ "tensor-size", required_argument, NULL, 't' },
+		{ "optimizer", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int found;
@@ -491,6 +550,8 @@ read_options(int argc, char **argv, struct model *model)
 			model->seed = number(optarg);
 		else if (found == 't')
 			model->tensor_size = number(optarg);
+		else if (found == 'o')
+			model->optimizer = number(optarg);
 		else
 			model->extents[found] = number(optarg);
 	}

@@ -140,11 +140,12 @@ test_pieces(const struct model *model, const struct plan *plan, size_t panel, si
 
 /* What lies on the disk is not what was written: the reader must notice. */
 static void
-test_lying_disk(const struct model *model, const struct plan *plan)
+test_lying_disk(const struct model *model, const struct plan *plan, bool from_disk)
 {
+	struct output_files_options options = { .from_disk = from_disk };
 	struct error        err = { 0 };
 	int                 fd = temporary_file();
-	struct output_files  *files = output_files_open(&fd, plan, NULL, &err);
+	struct output_files  *files = output_files_open(&fd, plan, &options, &err);
 	struct scatter_target target = output_files_target(files);
 	struct scatter       *scatter = scatter_open(plan, &target, SCATTER_PANEL_BYTES, &err);
 	unsigned char       byte;
@@ -331,7 +332,8 @@ main(void)
 		test_pieces(&model, plan, SCATTER_PANEL_BYTES, 1 << 20, 0.5f, false);
 		for (size_t piece = 4; piece < 200; piece += 4)
 			test_pieces(&model, plan, 2000, piece, 0.5f, true);
-		test_lying_disk(&model, plan);
+		test_lying_disk(&model, plan, false);
+		test_lying_disk(&model, plan, true);
 		test_missing_rank(plan);
 		plan_close(plan);
 		free_model(&model);
