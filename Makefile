@@ -34,7 +34,7 @@ ifeq ($(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CPPFLAGS)
 HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 endif
-M2H_CFLAGS += $(HARDENING)
+M2H_CFLAGS += $(HARDENING) $(if $(findstring --coverage,$(CFLAGS)),-DM2H_INSTRUMENTED)
 M2H_LDFLAGS = -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 PIE         = $(if $(findstring -static,$(LDFLAGS)),,-pie)
 
@@ -119,7 +119,7 @@ $(LIB): $(LIB_OBJ)
 $(FAULTS): tests/faults/fail_nth.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
-	  -fno-omit-frame-pointer -shared -o $@ $< -pthread
+	  -U_FORTIFY_SOURCE -fno-omit-frame-pointer -shared -o $@ $< -pthread
 
 # One object in which only the public names are still global.
 $(BUILD)/lib/libmegatron2hf.a: $(LIB_OBJ)
@@ -272,9 +272,9 @@ help:
 	@echo "make interop     transformers, Megatron and others from PyPI read and compare: some GB of disk"
 	@echo "make check-ngc   NGC=FILE: the published checkpoint, down to its logits"
 	@echo "make asan        all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-	@echo "make coverage    all tests; which lines and branches of the readers they ran"
 	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
 	@echo "make valgrind    memcheck over unit tests and conversions"
+	@echo "make coverage    all tests; which lines and branches of the readers they ran"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
 	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"

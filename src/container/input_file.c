@@ -2,6 +2,7 @@
 
 #include "base/descriptor.h"
 #include "base/text.h"
+#include "container/resting_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,20 +36,20 @@ adopt(int fd, const char *shown, struct error *err)
 
 	if (file == NULL || (file->name = strdup(shown)) == NULL) {
 		error_no_memory(err, sizeof *file);
-		free(file);
-		close(fd);
-		return NULL;
-	}
-	file->fd = fd;
-	if (fstat(fd, &file->opened) != 0) {
+	} else if (fstat(fd, &file->opened) != 0) {
 		error_os(err, ERROR_NO_INPUT, "noinput", "cannot look at it");
 	} else if (!S_ISREG(file->opened.st_mode)) {
 		error_set(err, ERROR_NO_INPUT, "notreg", "is %s; a regular file is expected",
 			kind_of(file->opened.st_mode));
+	} else if ((file->handle = resting_file_new(fd, &file->opened)) == NULL) {
+		error_no_memory(err, sizeof *file);
+		fd = -1;        /* closed */
 	} else {
 		file->size = (uint64_t)file->opened.st_size;
 		return file;
 	}
+	if (fd >= 0)
+		close(fd);
 	input_file_close(file);
 	return NULL;
 }
@@ -172,6 +173,28 @@ input_file_allow(size_t count)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+bool
+input_file_may_rest(struct input_file *file, const char *path, struct error *err)
+{
+	return resting_file_may_rest(file->handle, path, err) || error_in_file(err, file->name);
+}
+
+int
+input_file_hold(const struct input_file *file, struct error *err)
+{
+	int fd = resting_file_hold(file->handle, err);
+
+	if (fd < 0)
+		error_in_file(err, file->name);
+	return fd;
+}
+
+void
+input_file_release(const struct input_file *file)
+{
+	resting_file_release(file->handle);
+}
+
 /* ---- reading ---------------------------------------------------------------------- */
 
 static bool
@@ -187,21 +210,14 @@ fail_changing(const struct input_file *file, uint64_t size, struct error *err)
 	return error_in_file(err, file->name);
 }
 
-bool
-input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
+static bool
+read_from(const struct input_file *file, int fd, uint64_t offset, unsigned char *at, size_t count,
 	struct error *err)
 {
-	unsigned char *at = to;
-	struct stat    now;
+	struct stat now;
 
-	if (offset > file->size || count > file->size - offset) {
-		error_set(err, ERROR_CORRUPT, "truncated",
-			"bytes %" PRIu64 " to %" PRIu64 " are needed, the file has %" PRIu64,
-			offset, offset + count, file->size);
-		return error_in_file(err, file->name);
-	}
 	while (count > 0) {
-		ssize_t got = pread(file->fd, at, count, (off_t)offset);
+		ssize_t got = pread(fd, at, count, (off_t)offset);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -212,12 +228,32 @@ input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t
 		}
 		if (got == 0)
 			return fail_changing(file,
-				fstat(file->fd, &now) == 0 ? (uint64_t)now.st_size : offset, err);
+				fstat(fd, &now) == 0 ? (uint64_t)now.st_size : offset, err);
 		at += got;
 		offset += (uint64_t)got;
 		count -= (size_t)got;
 	}
 	return true;
+}
+
+bool
+input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
+	struct error *err)
+{
+	bool done;
+	int  fd;
+
+	if (offset > file->size || count > file->size - offset) {
+		error_set(err, ERROR_CORRUPT, "truncated",
+			"bytes %" PRIu64 " to %" PRIu64 " are needed, the file has %" PRIu64,
+			offset, offset + count, file->size);
+		return error_in_file(err, file->name);
+	}
+	if ((fd = input_file_hold(file, err)) < 0)
+		return false;
+	done = read_from(file, fd, offset, to, count, err);
+	input_file_release(file);
+	return done;
 }
 
 char *
@@ -246,21 +282,20 @@ input_file_text(const struct input_file *file, uint64_t limit, struct error *err
 bool
 input_file_unchanged(const struct input_file *file, struct error *err)
 {
-	const struct stat *then = &file->opened;
-	struct stat        now;
+	struct stat now;
+	int         fd = input_file_hold(file, err);
+	bool        is_seen;
 
-	if (fstat(file->fd, &now) != 0) {
+	if (fd < 0)
+		return false;
+	is_seen = fstat(fd, &now) == 0;
+	if (!is_seen)
 		error_os(err, ERROR_NO_INPUT, "noinput", "cannot look at it");
+	input_file_release(file);
+	if (!is_seen)
 		return error_in_file(err, file->name);
-	}
-	if (now.st_size == then->st_size && now.st_ino == then->st_ino
-	    && now.st_dev == then->st_dev
-	    && now.st_mtim.tv_sec == then->st_mtim.tv_sec
-	    && now.st_mtim.tv_nsec == then->st_mtim.tv_nsec
-	    && now.st_ctim.tv_sec == then->st_ctim.tv_sec
-	    && now.st_ctim.tv_nsec == then->st_ctim.tv_nsec)
-		return true;
-	return fail_changing(file, (uint64_t)now.st_size, err);
+	return resting_file_is_same(&file->opened, &now)
+		|| fail_changing(file, (uint64_t)now.st_size, err);
 }
 
 void
@@ -268,7 +303,7 @@ input_file_close(struct input_file *file)
 {
 	if (file == NULL)
 		return;
-	close(file->fd);
+	resting_file_free(file->handle);
 	free(file->name);
 	free(file);
 }

@@ -7,15 +7,17 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct resting_file;
+
 /*
  * One regular file that is only ever read, by offset, so that nothing depends on a shared
  * cursor and nothing can raise SIGBUS.  Several threads may read at once.
  */
 struct input_file {
-	int         fd;
-	char       *name;       /* as the user gave it, for messages */
-	uint64_t    size;
-	struct stat opened;     /* what fstat said at open */
+	struct resting_file *handle;
+	char               *name;       /* as the user gave it, for messages */
+	uint64_t            size;
+	struct stat         opened;     /* what fstat said at open */
 };
 
 /*
@@ -31,6 +33,12 @@ struct input_file *input_file_open_at(int directory, const char *entry, const ch
 /* Lets the process have so many files open, as far as it may: large runs wrote more than the
  * usual limit. */
 void input_file_allow(size_t count);
+/* Where that is less, this one may be closed between two readings, and is opened again by its
+ * path; if another file is there by then, reading ends with ERROR_CORRUPT "changing". */
+bool input_file_may_rest(struct input_file *file, const char *path, struct error *err);
+/* Its descriptor, until it is released; -1: it was closed, and cannot be opened again. */
+int  input_file_hold(const struct input_file *file, struct error *err);
+void input_file_release(const struct input_file *file);
 /* Exactly `count` bytes at `offset`; fewer is ERROR_CORRUPT "changed while being read". */
 bool input_file_read(const struct input_file *file, uint64_t offset, void *to, size_t count,
 	struct error *err);

@@ -39,8 +39,12 @@ open_range(const struct byte_stream *stream, int flags, struct error *err)
 	zip_error_t   libzip;
 	FILE         *handle = NULL;
 	bool          was_no_memory;
-	int           copy = fcntl(byte_stream_file(stream)->fd, F_DUPFD_CLOEXEC, 3);
+	int           copy, held = input_file_hold(byte_stream_file(stream), err);
 
+	if (held < 0)
+		return NULL;
+	copy = fcntl(held, F_DUPFD_CLOEXEC, 3);
+	input_file_release(byte_stream_file(stream));
 	if (copy < 0 || (handle = fdopen(copy, "rb")) == NULL) {
 		error_os(err, ERROR_NO_INPUT, "noinput", "cannot open it once more");
 		if (copy >= 0)

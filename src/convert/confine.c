@@ -1,4 +1,5 @@
 #include "base/call_filter.h"
+#include "base/descriptor.h"
 #include "base/digest.h"
 #include "base/path.h"
 #include "base/sandbox.h"
@@ -21,7 +22,7 @@
 static void
 allow(struct sandbox *sandbox, const char *path, enum sandbox_access access)
 {
-	int fd = open(path, O_PATH | O_CLOEXEC);
+	int fd = descriptor_open(AT_FDCWD, path, O_PATH, 0);
 
 	if (fd < 0)
 		return;
@@ -40,7 +41,7 @@ allow_parent(struct sandbox *sandbox, const char *path, enum sandbox_access acce
 static void
 allow_reading(struct sandbox *sandbox, const char *path)
 {
-	int fd = open(path, O_PATH | O_CLOEXEC);
+	int fd = descriptor_open(AT_FDCWD, path, O_PATH, 0);
 
 	if (fd < 0)
 		return;
@@ -64,7 +65,7 @@ allow_beside(struct sandbox *sandbox, const char *folder)
 	sandbox_allow(sandbox, dirfd(stream), SANDBOX_LIST);
 	while ((entry = readdir(stream)) != NULL) {
 		if (!tokenizer_files_knows(entry->d_name)
-		    || (fd = openat(dirfd(stream), entry->d_name, O_PATH | O_CLOEXEC)) < 0)
+		    || (fd = descriptor_open(dirfd(stream), entry->d_name, O_PATH, 0)) < 0)
 			continue;
 		sandbox_allow(sandbox, fd, SANDBOX_READ);
 		close(fd);

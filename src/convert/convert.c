@@ -70,6 +70,22 @@ open_model(struct conversion *conversion, struct error *err)
 		&conversion->model->arguments, is_size_given(conversion), log, err);
 }
 
+/* Does nothing that is to be replaced hold this input? */
+static bool
+is_spared(const struct input_file *input, const struct m2h_convert_options *options,
+	struct error *err)
+{
+	int  fd = input_file_hold(input, err);
+	bool done = fd >= 0 && (options->stream != NULL
+		|| destination_spares(options->destination, fd, input->name, options->replace, err))
+		&& (options->provenance == NULL
+		|| destination_spares(options->provenance, fd, input->name, options->replace, err));
+
+	if (fd >= 0)
+		input_file_release(input);
+	return done;
+}
+
 /* Shards, model and plan: everything that is known before a byte moves. */
 static bool
 open_source(struct conversion *conversion, bool indexed, struct error *err)
@@ -85,17 +101,9 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
 	known_classes_note(conversion->shards, log);
-	for (size_t i = 0; i < conversion->shards->input_count; i++) {
-		const struct input_file *input = conversion->shards->inputs[i];
-
-		if ((options->stream == NULL
-		     && !destination_spares(options->destination, input->fd, input->name,
-				options->replace, err))
-		    || (options->provenance != NULL
-		        && !destination_spares(options->provenance, input->fd, input->name,
-				options->replace, err)))
+	for (size_t i = 0; i < conversion->shards->input_count; i++)
+		if (!is_spared(conversion->shards->inputs[i], options, err))
 			return false;
-	}
 	return expected_digest_covers(&conversion->expected, conversion->shards, err)
 		&& open_model(conversion, err) && shard_copies_check(conversion->shards, err)
 		&& (conversion->plan = plan_build(conversion->model, &conversion->form.plan, err)) != NULL;

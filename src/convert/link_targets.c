@@ -1,5 +1,7 @@
 #include "convert/link_targets.h"
 
+#include "base/descriptor.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -24,7 +26,7 @@ enter(struct walk *walk, int directory, const char *name)
 
 	if (walk->depth == LINK_TARGETS_DEPTH)
 		return;
-	fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	fd = descriptor_open_directory(directory, name, 0);
 	if (fd < 0)
 		return;
 	if ((stream = fdopendir(fd)) == NULL)
@@ -47,7 +49,7 @@ is_link(int directory, const struct dirent *entry)
 static void
 allow_target(struct walk *walk, int directory, const char *name)
 {
-	int fd = openat(directory, name, O_PATH | O_CLOEXEC);
+	int fd = descriptor_open(directory, name, O_PATH, 0);
 
 	if (fd < 0)
 		return;

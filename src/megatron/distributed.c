@@ -110,8 +110,7 @@ open_input(struct shards *shards, int directory, const char *shown, const char *
 	shards->inputs[shards->input_count] = input_file_open_at(directory, name, path, err);
 	if (shards->inputs[shards->input_count] == NULL)
 		return false;
-	shards->input_count++;
-	return true;
+	return input_file_may_rest(shards->inputs[shards->input_count++], path, err);
 }
 
 /* The files that hold weights, or what tells of them: each once, sorted. */

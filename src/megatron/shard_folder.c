@@ -121,6 +121,8 @@ open_inputs(struct shards *shards, int directory, const char *shown, struct erro
 			return error_in_file(err, path);
 		shards->items[index].input = index;
 		shards->input_count++;
+		if (!input_file_may_rest(shards->inputs[index], path, err))
+			return false;
 	}
 	return true;
 }

@@ -5,7 +5,8 @@
  *
  * Conversions of element types, of which the larger side is 1 MiB; transpositions of a whole
  * matrix and of the strips that tensor parallel ranks hold, as they go into the columns of the
- * whole; rows of QKV in another order, transposed or not; looking for infinities.
+ * whole; rows of QKV in another order, transposed or not; looking for infinities.  The target
+ * begins with a cache line, as panels do, the source does not.
  *
  * Bytes are those read and those written, added up, on both sides: memcpy() copies half as
  * many from the same source to the same target, so that it reads and writes as many together.
@@ -25,7 +26,7 @@
 #include "plan/instructions.h"
 #include "plan/strided_copy.h"
 
-enum { SIDE = 1 << 20, MATRIX = 16 << 20, TURNS = 10 };
+enum { SIDE = 1 << 20, MATRIX = 16 << 20, TURNS = 10, LINE = 64 };
 
 /* One thing that is measured. */
 struct work {
@@ -186,7 +187,7 @@ int
 main(int argc, char **argv)
 {
 	int            rounds = argc > 1 ? atoi(argv[1]) : 30;
-	unsigned char *source = malloc(MATRIX), *target = malloc(MATRIX);
+	unsigned char *source = malloc(MATRIX), *target = aligned_alloc(LINE, MATRIX);
 
 	if (rounds < 1)
 		errx(2, "usage: kernel [ROUNDS]");

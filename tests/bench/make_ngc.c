@@ -535,8 +535,8 @@ read_options(int argc, char **argv, struct model *model)
 		{ "vocab",     required_argument, NULL, VOCABULARY },
 		{ "layers",    required_argument, NULL, 'l' },
 		{ "seed",      required_argument, NULL, 's' },
-		{ "optimizer", required_argument, NULL, 'o' },
 		{ "tensor-size", required_argument, NULL, 't' },
+		{ "optimizer", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int found;
@@ -548,10 +548,10 @@ read_options(int argc, char **argv, struct model *model)
 			model->layers = number(optarg);
 		else if (found == 's')
 			model->seed = number(optarg);
-		else if (found == 'o')
-			model->optimizer = number(optarg);
 		else if (found == 't')
 			model->tensor_size = number(optarg);
+		else if (found == 'o')
+			model->optimizer = number(optarg);
 		else
 			model->extents[found] = number(optarg);
 	}

@@ -12,7 +12,8 @@
 #     slow         a disk that is slower than the conversion (root)
 #     kernel       conversions, transpositions and permutations beside memcpy()
 #     scale        8.3B parameters in 8 ranks: 40 GB of disk, some minutes; SCALE=1 adds it
-#     reference    the script that transformers had, which needs PyPI; REFERENCE=1 adds it
+#     reference    the script that transformers had; needs what `make interop` needs, PyPI too;
+#                  REFERENCE=1 adds it
 #
 # ROUNDS=N: rounds that count (5), after one that does not.  The programs are those of this
 # folder, built as BUILD_DIR/bench/NAME.  Inputs are made there and kept; results are

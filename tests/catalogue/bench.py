@@ -19,7 +19,7 @@ import tempfile
 import checkpoint
 
 SECONDS = 60            # of a busy machine
-WORKERS = 4             # most of the time is waiting for fsync()
+WORKERS = 4
 PEAK_BYTES = 200 << 20
 LARGE = 64 << 20        # files whose contents are not looked at
 ERROR = "megatron2hf: error: "
@@ -149,6 +149,14 @@ def sanitized(program):
     return b"__asan_init" in program.read_bytes()
 
 
+def place():
+    """In memory where there is enough: the result of each case is synced to the disk."""
+    memory = "/dev/shm"
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30:
+        return memory
+    return None
+
+
 class Cases:
     """What the rows_*.py say is collected here, and run by `run`."""
 
@@ -177,7 +185,7 @@ class Cases:
         """`failed`: how much has failed before."""
         chosen = [case for case in self.list
                   if not wanted or any(case.name.startswith(word) for word in wanted)]
-        with tempfile.TemporaryDirectory(prefix="m2h-catalogue.") as folder:
+        with tempfile.TemporaryDirectory(prefix="m2h-catalogue.", dir=place()) as folder:
             def one(case):
                 box = Box(program, fixtures, pathlib.Path(folder) / case.name)
                 try:

@@ -271,7 +271,7 @@ def environment(t):
             if stage < stages - 1:
                 del made.held[FINAL + ".weight"], made.held[FINAL + ".bias"]
             box.write(f"ck/iter_0001000/mp_rank_00_{stage:03}/model_optim_rng.pt", staged(made, stage, stages))
-        box.expect(0, "convert", box.inside / "ck/iter_0001000", "-o", box.out, limits=[(resource.RLIMIT_NOFILE, (16, 200))], says=["64 layers", "64 pipeline"])
+        box.expect(0, "convert", box.inside / "ck/iter_0001000", "-o", box.out, limits=[(resource.RLIMIT_NOFILE, 16)], says=["64 layers", "64 pipeline"])
     t.add(210, "nofile", "", 0, many)
 
     def alone(box):

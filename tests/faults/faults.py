@@ -12,6 +12,7 @@ import tempfile
 
 GO_ON, A_PART = 0, -1
 PATIENCE = 60           # seconds without a sign of life
+KNOWN_LEAKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "known_leaks")
 
 
 @dataclasses.dataclass
@@ -67,11 +68,12 @@ class Program:
                 "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
 
     def run(self, arguments, cwd, calls=None, first=1, last=None, decide=None, stdin=None,
-            stdout=None, before=None):
+            stdout=None, before=None, settings=None):
         """`decide(hit, process)` answers for hits `first` to `last` (None: all that follow);
         without it they are only told.  `calls`: names with commas, "all", None for nothing.
-        `before()` is called in the process before the program."""
-        environment = self.environment()
+        `before()` is called in the process before the program; `settings` are for its
+        environment."""
+        environment = {**self.environment(), **(settings or {})}
         told, tell = os.pipe()
         heard, answer = os.pipe()
         if calls is not None:

@@ -46,7 +46,7 @@ said=$("$m2h" inspect -v work/model.zip --num-attention-heads 2 2>&1 >/dev/null 
 has_files=no has_calls=no
 case $said in *'files (Landlock)'*) has_files=yes ;; esac
 case $said in *'system calls (seccomp)'*) has_calls=yes ;; esac
-# What the kernel has, asked without the program; sanitizers need what a sandbox refuses.
+# What the kernel has, asked without the program; sanitizers and gcov need what a sandbox refuses.
 kernel=$(python3 - <<'PYTHON'
 import ctypes, platform
 landlock = ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1
@@ -55,7 +55,7 @@ filters = "\nSeccomp_filters:" in open("/proc/self/status").read() \
 print("yes" if landlock else "no", "yes" if filters else "no")
 PYTHON
 )
-case ${CFLAGS:-} in *-fsanitize=*) kernel='no no' ;; esac
+case ${CFLAGS:-} in *-fsanitize=*|*--coverage*) kernel='no no' ;; esac
 expect '-v says what the process is confined to: all that the kernel can do' "$kernel" \
     "$has_files $has_calls"
 expect 'before anything else' "$said" "$("$m2h" convert -v -n work/model.zip -o work/none \

@@ -3,7 +3,9 @@
 #include "check.h"
 #include "memory_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -240,6 +242,75 @@ test_pipe_without_room(void)
 	close(swap_input(old));
 }
 
+static unsigned
+count_descriptors(void)
+{
+	DIR     *all = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	memory_file_must(all != NULL, "/proc/self/fd");
+	while (readdir(all) != NULL)
+		count++;
+	closedir(all);
+	return count;
+}
+
+/* With 16 descriptors four files are open at once; the others are opened when they are read. */
+static void
+test_resting(void)
+{
+	enum { COUNT = 8 };
+	struct input_file *files[COUNT];
+	struct error       err = { 0 };
+	struct rlimit      limit, few;
+	unsigned           before = count_descriptors();
+	char               name[8], byte;
+	int                held;
+
+	memory_file_must(getrlimit(RLIMIT_NOFILE, &limit) == 0, "getrlimit");
+	few = limit;
+	few.rlim_cur = 16;
+	memory_file_must(setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof name, "rest%d", i);
+		write_file(name, (char[]){ (char)('a' + i), '\0' });
+		files[i] = input_file_open(name, ".", &err);
+		memory_file_must(files[i] != NULL && input_file_may_rest(files[i], name, &err), name);
+	}
+	CHECK(count_descriptors() == before + 4, "%u are open", count_descriptors() - before);
+	for (int i = 0; i < 3 * COUNT; i++)
+		CHECK(input_file_read(files[i * 5 % COUNT], 0, &byte, 1, &err)
+			&& byte == 'a' + i * 5 % COUNT, "%d: '%c' %s", i, byte, err.text);
+	CHECK(count_descriptors() == before + 4, "%u are open", count_descriptors() - before);
+
+	/* What is held stays open, whatever is read meanwhile. */
+	held = input_file_hold(files[0], &err);
+	for (int i = 1; i < COUNT; i++)
+		CHECK(input_file_read(files[i], 0, &byte, 1, &err), "%s", err.text);
+	CHECK(held >= 0 && pread(held, &byte, 1, 0) == 1 && byte == 'a', "held");
+	input_file_release(files[0]);
+	CHECK(input_file_unchanged(files[1], &err), "%s", err.text);
+
+	/* Another file in its place, while it rested. */
+	write_file("other", "x");
+	for (int i = 1; i < COUNT; i++)
+		CHECK(input_file_read(files[i], 0, &byte, 1, &err), "%s", err.text);
+	memory_file_must(rename("other", "rest1") == 0, "rename");
+	CHECK(!input_file_read(files[1], 0, &byte, 1, &err) && err.kind == ERROR_CORRUPT, "read");
+	CHECK_TEXT(err.slug, "changing", "%s", err.text);
+	err = (struct error){ 0 };
+	memory_file_must(unlink("rest2") == 0, "unlink");
+	CHECK(!input_file_unchanged(files[2], &err) && err.kind == ERROR_NO_INPUT, "gone");
+	CHECK_TEXT(err.file, "rest2", "%s", err.text);
+	for (int i = 0; i < COUNT; i++) {
+		input_file_close(files[i]);
+		snprintf(name, sizeof name, "rest%d", i);
+		unlink(name);
+	}
+	CHECK(count_descriptors() == before, "%u are left", count_descriptors() - before);
+	memory_file_must(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+}
+
 int
 main(void)
 {
@@ -251,6 +322,7 @@ main(void)
 	test_seekable_input();
 	test_pipe();
 	test_pipe_without_room();
+	test_resting();
 	input_file_close(NULL);
 	remove_all();
 	return check_end("input_file");
