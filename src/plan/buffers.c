@@ -61,9 +61,9 @@ bool
 buffers_fit(struct buffers *buffers, const struct shards *shards, const struct plan *plan,
 	uint64_t limit_bytes, struct error *err)
 {
-	const struct buffers usual = { 8, INPUT_PASS_AHEAD_SLABS, SCATTER_PANEL_BYTES,
-		MOST_READERS };
 	const bool           deflated = is_deflated(shards);
+	const struct buffers usual = { 8, deflated ? INPUT_PASS_AHEAD_SLABS : 1,
+		SCATTER_PANEL_BYTES, MOST_READERS };
 	char                 shown_least[TEXT_NUMBER_SIZE], shown_limit[TEXT_NUMBER_SIZE];
 	uint64_t             least, left, more, panels;
 
