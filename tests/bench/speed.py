@@ -52,7 +52,8 @@ def cases():
            "the input in one thread, and in another writes as many bytes, reads them back with SHA-256 "
            "and syncs them; the faster of two runs in each round." % (
                results["parts"]["rounds"]["date"], machine["cores"], cpu,
-               "" if machine["sha"] else "no ", machine["kernel"], machine["filesystem"],
+               "" if machine["sha"] else "no ", " ".join(re.findall(r"^\w+ \d+\.\d+", machine["kernel"])),
+               machine["filesystem"],
                results["input_bytes"] / 1e6, results["deflated_percent"], of_rounds("rounds")))
     yield ""
     yield "| input | megatron2hf | against | ratio | peak memory |"
