@@ -1,7 +1,10 @@
 #include "base/sandbox.h"
 
+#include "base/descriptor.h"
 #include "base/instrumented.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,6 +89,19 @@ sandbox_open(struct sandbox *sandbox)
 		refused.scopes = 1 << 0 | 1 << 1;       /* abstract UNIX sockets, signals */
 	/* An older kernel takes the longer structure as long as what it does not know is 0. */
 	sandbox->ruleset = (int)syscall(SYS_landlock_create_ruleset, &refused, sizeof refused, 0);
+}
+
+int
+sandbox_open_place(struct sandbox *sandbox, int directory, const char *path)
+{
+	int fd = descriptor_open(directory, path, O_PATH, 0);
+
+	if (fd < 0 && sandbox->ruleset >= 0
+	    && (errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EIO)) {
+		close(sandbox->ruleset);
+		sandbox->ruleset = -1;
+	}
+	return fd;
 }
 
 void

@@ -27,6 +27,9 @@ enum sandbox_access {
 };
 
 void sandbox_open(struct sandbox *sandbox);
+/* Opens a place, with O_PATH.  -1: it is not there, or out of reach; where it only cannot be
+ * opened now (no memory), nothing will be bound, so that the command can say why. */
+int sandbox_open_place(struct sandbox *sandbox, int directory, const char *path);
 /* The file that `at` is open on, O_PATH will do, or the folder and all below it.  What the
  * kernel does not take is not allowed. */
 void sandbox_allow(struct sandbox *sandbox, int at, enum sandbox_access access);

@@ -1,5 +1,4 @@
 #include "base/call_filter.h"
-#include "base/descriptor.h"
 #include "base/digest.h"
 #include "base/path.h"
 #include "base/sandbox.h"
@@ -22,7 +21,7 @@
 static void
 allow(struct sandbox *sandbox, const char *path, enum sandbox_access access)
 {
-	int fd = descriptor_open(AT_FDCWD, path, O_PATH, 0);
+	int fd = sandbox_open_place(sandbox, AT_FDCWD, path);
 
 	if (fd < 0)
 		return;
@@ -41,7 +40,7 @@ allow_parent(struct sandbox *sandbox, const char *path, enum sandbox_access acce
 static void
 allow_reading(struct sandbox *sandbox, const char *path)
 {
-	int fd = descriptor_open(AT_FDCWD, path, O_PATH, 0);
+	int fd = sandbox_open_place(sandbox, AT_FDCWD, path);
 
 	if (fd < 0)
 		return;
@@ -65,7 +64,7 @@ allow_beside(struct sandbox *sandbox, const char *folder)
 	sandbox_allow(sandbox, dirfd(stream), SANDBOX_LIST);
 	while ((entry = readdir(stream)) != NULL) {
 		if (!tokenizer_files_knows(entry->d_name)
-		    || (fd = descriptor_open(dirfd(stream), entry->d_name, O_PATH, 0)) < 0)
+		    || (fd = sandbox_open_place(sandbox, dirfd(stream), entry->d_name)) < 0)
 			continue;
 		sandbox_allow(sandbox, fd, SANDBOX_READ);
 		close(fd);

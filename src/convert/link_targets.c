@@ -49,7 +49,7 @@ is_link(int directory, const struct dirent *entry)
 static void
 allow_target(struct walk *walk, int directory, const char *name)
 {
-	int fd = descriptor_open(directory, name, O_PATH, 0);
+	int fd = sandbox_open_place(walk->sandbox, directory, name);
 
 	if (fd < 0)
 		return;
