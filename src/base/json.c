@@ -185,7 +185,7 @@ check_tree(cJSON *root, const char *spelling, struct error *err)
 
 	for (cJSON *at = root; at != NULL;) {
 		if (cJSON_IsNumber(at))
-			at->valueint = *spelling++ == 'i';
+			at->valueint = spelling != NULL && *spelling++ == 'i';
 		if (cJSON_IsObject(at) && !object_keys_unique(at, err))
 			return false;
 		if (at->child != NULL) {

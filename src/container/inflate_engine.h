@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 /*
- * The library that inflates: ISA-L where it is installed (amd64 and arm64; about 1.6 times as
- * fast on weights), else zlib.  Which one is decided when the program is built; either gives
- * the same bytes.
+ * The library that inflates what inflate_ahead does not: ISA-L where it is installed (amd64 and
+ * arm64; about 1.6 times as fast on weights), else zlib.  Which one is decided when the program
+ * is built; either gives the same bytes.
  */
 struct inflate_engine;
 

@@ -58,6 +58,8 @@ check_extent(const struct tiler *tiler, const struct zip_entry *entry,
 	uint64_t file_length = byte_stream_length(tiler->stream), stop;
 	uint64_t limit = next != NULL ? next->record.header_offset : tiler->directory;
 
+	/* Where there are records to check, there is a list of them.
+	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	if (!checked_add(record->header_offset, ZIP_LOCAL_HEADER_BYTES
 	    + strlen(record->name), &stop)
 	    || !checked_add(stop, record->stored_length, &stop) || stop > file_length) {

@@ -65,8 +65,9 @@ answer_error(struct answer *answer, const struct error *err, struct m2h_error *t
 
 	to->slug = answer_text(answer, err->slug);
 	to->message = answer_text(answer, error_line(err, line, sizeof line));
+	/* There is an error, and so its texts: answer_text() asks for NULL because of others. */
 	to->hint = answer_text(answer, text_escape(line, sizeof line, err->hint,
-		strlen(err->hint)));
+		strlen(err->hint)));    /* NOLINT(clang-analyzer-core.NonNullParamChecker) */
 }
 
 bool

@@ -42,7 +42,7 @@ read_sizes(const struct json *root, struct arguments_given *to, struct error *er
 			continue;
 		if (!config_read_size(node, rows[i].key, &found, err))
 			return false;
-		if (*rows[i].to != 0 && *rows[i].to != found)
+		if (i > 0 && *rows[i].to != 0 && *rows[i].to != found)
 			return error_set(err, ERROR_CORRUPT, "confjson", "%s is %" PRIu64
 				" and %s is %" PRIu64 ": two names of one thing", rows[i - 1].key,
 				*rows[i].to, rows[i].key, found);

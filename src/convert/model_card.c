@@ -61,7 +61,7 @@ model_card_open(struct model_card *card, const char *request, const char *licens
 	if (license != NULL && !furniture_is_license(license))
 		return error_set(err, ERROR_USAGE, "usage", "--license: expected an id such as "
 			"apache-2.0, found \"%.80s\"", license);
-	if (!card->is_wanted || strcmp(request, "auto") == 0)
+	if (request == NULL || !card->is_wanted || strcmp(request, "auto") == 0)
 		return true;
 	return (read_given(card, request, err) && check_given(card, err))
 		|| error_in_file(err, request);

@@ -368,8 +368,8 @@ read_model(struct model *model, const struct shards *shards,
 	const struct model_options *options, struct decision_log *log, struct error *err)
 {
 	bool                is_dist = shards->distribution != NULL;
-	struct shard_header header;
-	struct weight_grid  grid;
+	struct shard_header header = { .args = NULL };
+	struct weight_grid  grid = { .shards = NULL };
 
 	if (!(is_dist ? read_distribution : read_ranks)(model, shards, &header, &grid, log, err))
 		return false;

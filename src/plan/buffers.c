@@ -81,14 +81,11 @@ buffers_fit(struct buffers *buffers, const struct shards *shards, const struct p
 	more = share(left / 2, SLAB_BYTES, usual.read_slabs - LEAST_SLABS);
 	buffers->read_slabs += (size_t)more;
 	left -= more * SLAB_BYTES;
-	more = deflated ? share(left / 2, SLAB_BYTES, usual.inflate_slabs - LEAST_SLABS) : 0;
-	/* The last of them brings two places. */
-	if (more == usual.inflate_slabs - LEAST_SLABS
-	    && left - more * SLAB_BYTES < INFLATE_AHEAD_BYTES)
-		more--;
-	buffers->inflate_slabs += (size_t)more;
-	left -= more * SLAB_BYTES;
-	left -= buffers->inflate_slabs == usual.inflate_slabs ? INFLATE_AHEAD_BYTES : 0;
+	more = (usual.inflate_slabs - LEAST_SLABS) * SLAB_BYTES + INFLATE_AHEAD_BYTES;
+	if (deflated && left / 2 >= more) {
+		buffers->inflate_slabs = usual.inflate_slabs;
+		left -= more;
+	}
 	more = share(left / 4, READER_BYTES, usual.readers - 1);
 	buffers->readers += (unsigned)more;
 	left -= more * READER_BYTES;

@@ -16,16 +16,14 @@
 struct input_pass;
 
 struct input_pass_options {
-	size_t   read_slabs, inflate_slabs;     /* how many there are, at least 2 and 1 */
+	/* How many there are, at least 2 and 1; from so many on, streams are inflated ahead. */
+	size_t   read_slabs, inflate_slabs;
+#define INPUT_PASS_AHEAD_SLABS (INFLATE_AHEAD_SLABS + 2)
 	unsigned threads;       /* 1: everything in turn; more: stages in threads of their own */
 	bool     digests;       /* the SHA-256 of each input is wanted, of what is read of it */
 	void   (*progress)(void *context, size_t bytes);        /* so many more were read; not NULL */
 	void    *context;
 };
-
-/* With so many inflate_slabs, a long deflated shard is inflated in two places at once, which takes
- * INFLATE_AHEAD_BYTES more. */
-#define INPUT_PASS_AHEAD_SLABS (INFLATE_AHEAD_SLABS + 2)
 
 /* The plan is the scatter's.  All of them must outlive it.  NULL: *err. */
 struct input_pass *input_pass_open(const struct shards *shards, const struct plan *plan,

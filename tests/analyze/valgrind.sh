@@ -33,7 +33,7 @@ unit_tests() {
 
 # Damaged files too: status 1 to 8 is an answer, 99 is valgrind's.
 inputs() {
-	for path in fixtures/good-ngc-mini.zip "$ngc"/good-* "$ngc"/bad-* "$ngc"/unsupported-*; do
+	for path in fixtures/good-ngc-mini.zip "$ngc"/good-tp4 "$ngc"/good-strided* "$ngc"/bad-*; do
 		case $path in *.json) continue ;; esac
 		echo "$m2h inspect --tensors --num-attention-heads 2 $path"
 	done

@@ -9,7 +9,7 @@ import sys
 from collections import OrderedDict
 from io import BytesIO
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
 import make_dist        # noqa: E402  the classes that pickle under the names of torch's
 
 ROWS, POSITIONS = 640, 256
