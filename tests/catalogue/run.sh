@@ -7,4 +7,4 @@
 set -u
 program=$1
 shift
-exec python3 tests/catalogue/catalogue.py "$program" fixtures "$@"
+PYTHONDONTWRITEBYTECODE=1 exec python3 tests/catalogue/catalogue.py "$program" fixtures "$@"
