@@ -208,11 +208,10 @@ take_word(struct parser *parser, const char *word)
 static void
 take_all(struct parser *parser)
 {
-	bool ended = false;
+	const char *word;
+	bool        ended = false;
 
-	while (parser->next < parser->end) {
-		const char *word = *parser->next++;
-
+	while (parser->next < parser->end && (word = *parser->next++) != NULL) {
 		if (ended || word[0] != '-' || word[1] == '\0')
 			take_word(parser, word);
 		else if (strcmp(word, "--") == 0)

@@ -275,7 +275,7 @@ begin_block(struct deflate_cursor *cursor)
 	bool     begun;
 
 	if (cursor->bit > end
-	    || (!cursor->is_all && end - cursor->bit < DEFLATE_HEADER_BYTES * 8))
+	    || (!cursor->is_all && end - cursor->bit < (uint64_t)DEFLATE_HEADER_BYTES * 8))
 		return DEFLATE_WANTS_INPUT;
 	bits = deflate_bits(cursor->input, cursor->bit);
 	cursor->bit += 3;

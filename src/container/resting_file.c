@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Left for output, directories, the C library: or, where there are few, three quarters. */
-#define SPARE_DESCRIPTORS 64
+#define SPARE_DESCRIPTORS ((rlim_t)64)
 
 struct resting_file {
 	int                 fd;         /* -1 while it rests */
@@ -65,7 +65,7 @@ most_open(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > (rlim_t)1 << 20)
 		return (size_t)1 << 20;
 	return limit.rlim_cur > 2 * SPARE_DESCRIPTORS
-		? (size_t)limit.rlim_cur - SPARE_DESCRIPTORS : (size_t)limit.rlim_cur / 4;
+		? (size_t)(limit.rlim_cur - SPARE_DESCRIPTORS) : (size_t)limit.rlim_cur / 4;
 }
 
 /* For one more; what is read from stays open in any case. */

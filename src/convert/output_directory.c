@@ -24,7 +24,8 @@ compare_file(int fd, const struct text *text, struct error *err)
 	do {
 		if (!descriptor_read_at(fd, at, block, sizeof block, &got))
 			return error_os(err, ERROR_NO_OUTPUT, "eio", "cannot read back");
-		if (got > text->length - at || memcmp(block, text->bytes + at, got) != 0)
+		if (got > text->length - at
+		    || (got > 0 && memcmp(block, text->bytes + at, got) != 0))
 			return error_set(err, ERROR_NO_OUTPUT, "readback",
 				"what was read back is not what was written");
 		at += got;

@@ -39,7 +39,7 @@ judge() {       # NAME FILE: what it said
 }
 
 each() {        # OUT COMMAND: for every file, {} in it
-	xargs -P "$jobs" -I{} sh -c "$2 > $temp/one.\$(echo {} | tr / _) 2>&1" < "$temp/files"
+	xargs -P "$jobs" -I{} sh -c "{ $2; } > $temp/one.\$(echo {} | tr / _) 2>&1" < "$temp/files"
 	cat "$temp"/one.* > "$1"
 	rm -f "$temp"/one.*
 }
