@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -44,9 +45,9 @@ for name in re.findall(r"\b(?:m2h|M2H)_\w+", page):
 example = re.search(r"^\.Bd -literal -offset indent\n(#include.*?)^\.Ed$", page, re.M | re.S).group(1)
 with open(os.path.join(BOX, "example.c"), "w", encoding="utf-8") as file:
     file.write(example.replace("\\e", "\\"))
-done = subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude",
-                       "-fsyntax-only", os.path.join(BOX, "example.c")], check=False,
-                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+done = subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-std=c11", "-Wall", "-Wextra",
+                       "-Werror", "-Iinclude", "-fsyntax-only", os.path.join(BOX, "example.c")],
+                      check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 check(done.returncode == 0, "the example of man/megatron2hf.3: %s" % done.stdout.decode())
 
 # ---- the manifest ----------------------------------------------------------------------
