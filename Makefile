@@ -200,7 +200,7 @@ valgrind:
 coverage:
 	@sh tests/bootstrap.sh coverage
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/coverage \
-	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic"
+	  CFLAGS="-Og -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
 
 # libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.

@@ -6,6 +6,8 @@
 #define IMAGE_COUNT 4
 /* Copies that give longer runs than this by themselves need not be joined. */
 #define LONG_RUN_BYTES ((uint64_t)64 << 10)
+/* A panel that gives shorter ones takes all the room there is, not half of it. */
+#define LEAST_RUN_BYTES ((uint64_t)8 << 10)
 #define BOX_BYTES      ((uint64_t)16 << 20)
 #define LINE_BYTES     64
 /* What is cut is cut at whole cache lines, in rows and in columns. */
@@ -369,23 +371,41 @@ find_panel(struct panels *panels, const struct plan_copy *copy, uint64_t index)
 	return NULL;
 }
 
+/* Linear indexes [first, *last) of the copy are the box of one panel. */
+static void
+panel_box(const struct panels *panels, const struct plan_copy *copy, uint64_t first,
+	uint64_t *last, struct strided_copy *box)
+{
+	size_t   size = element_bytes(panels, copy), room = panels->limit_bytes / 2;
+	uint64_t image_stride[COPY_MAX_DIMS], at = first;
+
+	*last = box_end(&copy->box, first, size, room);
+	if (*last == first)
+		return;
+	strided_copy_next_box(&copy->box, &at, *last, box);
+	if (strided_copy_image(box, image_stride) >= LEAST_RUN_BYTES / size)
+		return;
+	at = first;
+	*last = box_end(&copy->box, first, size, panels->limit_bytes);
+	strided_copy_next_box(&copy->box, &at, *last, box);
+}
+
 /* A new panel that begins at `first`.  *image NULL: there is none to be had. */
 static bool
 start_panel(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 	struct image **image, struct error *err)
 {
 	size_t              size = element_bytes(panels, copy);
-	uint64_t            last = box_end(&copy->box, first, size, panels->limit_bytes / 2);
-	uint64_t            at = first, stride = 1;
+	uint64_t            last, stride = 1;
 	uint64_t            per_step = strided_copy_count(&copy->box)
 		/ strided_copy_steps(&copy->box);
 	struct strided_copy box;
 	struct image       *panel;
 
 	*image = NULL;
+	panel_box(panels, copy, first, &last, &box);
 	if (last == first)
 		return true;
-	strided_copy_next_box(&copy->box, &at, last, &box);
 	if (!take_image(panels, strided_copy_count(&box) * size, &panel, err))
 		return false;
 	if (panel == NULL)

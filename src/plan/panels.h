@@ -25,7 +25,8 @@ typedef bool panels_put(void *context, const struct plan_copy *copy, uint64_t ta
 
 #define PANELS_PORTION_BYTES ((size_t)512 << 10)
 
-/* Images take `limit_bytes` at most, a panel half of it; a portion comes on top of that.  The plan must outlive it. */
+/* Images take `limit_bytes` at most, a panel half of it, or more where its runs are short; a
+ * portion comes on top of that.  The plan must outlive it. */
 struct panels *panels_open(const struct plan *plan, size_t limit_bytes, panels_put *put,
 	void *context, struct error *err);
 /* Linear indexes [first, last) of a copy, each copy front to back; `bytes` is where element
