@@ -295,6 +295,11 @@ check_stream(const struct options *options, struct error *err)
 {
 	bool to_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
 
+	if (to_stdout && options->command == COMMAND_SIGN) {
+		error_set(err, ERROR_USAGE, "usage",
+			"--output: a signature cannot go to standard output");
+		return error_hint(err, "write ./- for a file of that name");
+	}
 	if (to_stdout && options->stream == NULL) {
 		error_set(err, ERROR_USAGE, "usage",
 			"--output: a directory cannot go to standard output");

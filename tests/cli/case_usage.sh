@@ -19,6 +19,7 @@ try convert a -o ''
 try convert a -o
 try convert a -o -f
 try convert a -o -
+try sign a --key k -o -
 try convert a -o d --out e
 try convert a -output d
 try convert a -o d --forse
