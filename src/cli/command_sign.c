@@ -32,6 +32,14 @@ say_signed(const struct options *options, const struct m2h_signing *signing)
 	report_say(&report);
 }
 
+/* An m2h_passphrase: the question is asked on an empty line. */
+static bool
+ask(void *context, char *to, size_t size, char *reason)
+{
+	progress_end(context);
+	return passphrase_ask(NULL, to, size, reason);
+}
+
 static struct m2h_signing *
 run(const struct options *options)
 {
@@ -45,7 +53,8 @@ run(const struct options *options)
 		.certificate = options->certificate,
 		.output = options->output,
 		.replace = options->force,
-		.passphrase = passphrase_ask,
+		.passphrase = ask,
+		.passphrase_context = &progress,
 		.progress = progress_update,
 		.progress_context = &progress,
 	});

@@ -4,7 +4,9 @@ import copy
 import hashlib
 import json
 import os
+import pty
 import random
+import re
 import shutil
 import socket
 import stat
@@ -117,6 +119,31 @@ def test_output(key):
           os.listdir(OUT))
 
 
+def at_terminal(answer, *words):
+    """What the program shows on a terminal, where it is answered as soon as it asks."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(M2H, [M2H, *words])
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            if b"private key: " in (shown := shown + part) and answer:
+                os.write(terminal, answer)
+                answer = b""
+    except OSError:         # how Linux says that nobody is at the other end
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
+def test_terminal(path):
+    status, shown = at_terminal(b"correct horse\n", "sign", "-f", OUT, "--key", path, "-o", SIG,
+                                "--progress=bar")
+    check("asked at the terminal", status == 0, shown)
+    check("not shown there", b"horse" not in shown, shown)
+    check("on an empty line", re.search(rb"\r *\rpassphrase of the private key: ", shown), shown)
+
+
 def test_keys(keys):
     def sign(what, status, text, path, **more):
         expect(what, status, text, "sign", "-f", OUT, "--key", path, "-o", SIG, **more)
@@ -137,6 +164,7 @@ def test_keys(keys):
     locked = made("locked.pem", "pkcs8", "-topk8", "-in", key.path, "-passout",
                   "pass:correct horse")
     old = made("old.pem", "ec", "-aes128", "-in", key.path, "-passout", "pass:correct horse")
+    test_terminal(locked)
     for kind, path in ("PKCS#8", locked), ("SEC1", old):
         sign("encrypted " + kind, 0, "", path, env=secret)
         sign("no passphrase " + kind, 7, "there is no terminal to ask at", path)
