@@ -1,11 +1,14 @@
 #include "base/signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t caught;
+/* Other threads than the one that is interrupted ask for it: sig_atomic_t would be too little. */
+static atomic_int caught;
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "else a signal handler may not set it");
 
 static void
 on_signal(int number)
