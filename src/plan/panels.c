@@ -13,10 +13,18 @@
 /* What is cut is cut at whole cache lines, in rows and in columns. */
 #define LINE_ELEMENTS  (LINE_BYTES / 2)
 
+/* How a copy is joined with others of its tensor that lie beside it there. */
+struct join {
+	size_t   first, count;          /* which those are, in panels.order; count 0: it is not */
+	size_t   number;                /* of the copy among them */
+	uint64_t step;                  /* from each to the next in the target; 0: all of the tensor */
+	uint64_t came;                  /* linear indexes of the copy that are in the image */
+};
+
 struct image {
-	const struct plan_copy *copy;           /* NULL: free; of a whole tensor: one of its copies */
-	bool                    is_whole;
-	uint64_t                first, last;    /* linear indexes of the copy; of the tensor */
+	const struct plan_copy *copy;           /* NULL: free; of joined copies: the first */
+	bool                    is_joined;
+	uint64_t                first, last;    /* linear indexes of the copy; elements of all */
 	uint64_t                done;           /* elements that are here */
 	uint64_t                used;           /* when it last was */
 	unsigned char          *bytes;          /* kept for the next one */
@@ -36,8 +44,8 @@ struct panels {
 	unsigned char     *portion;             /* of a panel, in the target's order */
 	size_t             portion_bytes;
 	uint64_t           clock;
-	bool              *joins;               /* by tensor: it may become a whole one */
-	uint64_t          *came;                /* by copy: indexes that are in a whole tensor */
+	struct join       *joins;               /* by copy */
+	size_t            *order;               /* copies by tensor, and where they begin in it */
 };
 
 static size_t
@@ -73,48 +81,116 @@ put_dense(struct panels *panels, const struct plan_copy *copy, const struct stri
 	return true;
 }
 
-/* A box, from the image of the whole tensor. */
+/* A box whose place in an image is `held`, which keeps the order of the target. */
 static bool
 put_strips(struct panels *panels, const struct plan_copy *copy, const struct strided_copy *box,
-	const unsigned char *whole, struct error *err)
+	const struct strided_copy *held, const unsigned char *image, struct error *err)
 {
 	uint64_t image_stride[COPY_MAX_DIMS];
 	uint64_t run = strided_copy_image(box, image_stride), count = strided_copy_count(box);
 	size_t   size = element_bytes(panels, copy);
 
-	for (uint64_t at = 0; at < count; at += run) {
-		uint64_t target = strided_copy_image_target(box, image_stride, at);
-
-		if (!panels->put(panels->context, copy, target, whole + target * size, run, err))
+	for (uint64_t at = 0; at < count; at += run)
+		if (!panels->put(panels->context, copy,
+			strided_copy_image_target(box, image_stride, at),
+			image + strided_copy_image_target(held, image_stride, at) * size, run, err))
 			return false;
-	}
 	return true;
 }
 
-/* A whole tensor must go before it is complete. */
-static bool
-give_up_whole(struct panels *panels, struct image *image, struct error *err)
+/* ---- joined copies ------------------------------------------------------------------ */
+
+static struct join *
+join_of(const struct panels *panels, const struct plan_copy *copy)
 {
-	const struct plan *plan = panels->plan;
-	size_t             tensor = image->copy->tensor;
+	return &panels->joins[copy - panels->plan->copies];
+}
+
+static const struct plan_copy *
+joined_copy(const struct panels *panels, const struct join *join, size_t number)
+{
+	return &panels->plan->copies[panels->order[join->first + number]];
+}
+
+/* One box of `count` copies like this one, which lie `step` apart; returns the dimension that
+ * counts them, COPY_MAX_DIMS where there is none left. */
+static unsigned
+join_boxes(const struct strided_copy *first, size_t count, uint64_t step,
+	struct strided_copy *all)
+{
+	unsigned dim = 0;
+
+	*all = *first;
+	while (dim < all->dims && all->extent[dim] * all->target_stride[dim] != step)
+		dim++;
+	if (dim < all->dims) {
+		all->extent[dim] *= count;
+	} else if (dim < COPY_MAX_DIMS) {
+		all->extent[dim] = count;
+		all->source_stride[dim] = 0;
+		all->target_stride[dim] = step;
+		all->dims++;
+	}
+	return dim;
+}
+
+/* The copy's box with its place in the image of the join for a target. */
+static struct strided_copy
+place_in_join(const struct panels *panels, const struct plan_copy *copy)
+{
+	const struct join  *join = join_of(panels, copy);
+	struct strided_copy held = copy->box, all;
+	uint64_t            image_stride[COPY_MAX_DIMS];
+	unsigned            dim;
+
+	if (join->step == 0)
+		return held;
+	dim = join_boxes(&joined_copy(panels, join, 0)->box, join->count, join->step, &all);
+	strided_copy_image(&all, image_stride);
+	memcpy(held.target_stride, image_stride, held.dims * sizeof *image_stride);
+	held.target_offset = join->number * image_stride[dim]
+		* (dim < held.dims ? held.extent[dim] : 1);
+	return held;
+}
+
+/* What is joined must go before it is complete. */
+static bool
+give_up_join(struct panels *panels, struct image *image, struct error *err)
+{
+	const struct join join = *join_of(panels, image->copy);
 
 	image->copy = NULL;
-	panels->joins[tensor] = false;
-	for (size_t i = 0; i < plan->copy_count; i++) {
-		const struct plan_copy *copy = &plan->copies[i];
-		uint64_t                first = 0;
+	for (size_t i = 0; i < join.count; i++) {
+		const struct plan_copy *copy = joined_copy(panels, &join, i);
+		struct strided_copy     held = place_in_join(panels, copy);
+		uint64_t                came = join_of(panels, copy)->came, first = 0, again = 0;
 
-		if (copy->tensor != tensor)
-			continue;
-		while (first < panels->came[i]) {
-			struct strided_copy box;
+		while (first < came) {
+			struct strided_copy box, held_box;
 
-			strided_copy_next_box(&copy->box, &first, panels->came[i], &box);
-			if (!put_strips(panels, copy, &box, image->bytes, err))
+			strided_copy_next_box(&copy->box, &first, came, &box);
+			strided_copy_next_box(&held, &again, came, &held_box);
+			if (!put_strips(panels, copy, &box, &held_box, image->bytes, err))
 				return false;
 		}
 	}
+	for (size_t i = 0; i < join.count; i++)
+		join_of(panels, joined_copy(panels, &join, i))->count = 0;
 	return true;
+}
+
+/* All of it is there. */
+static bool
+put_join(struct panels *panels, const struct image *image, struct error *err)
+{
+	const struct plan_copy *copy = image->copy;
+	const struct join      *join = join_of(panels, copy);
+	struct strided_copy     all;
+
+	if (join->step == 0)
+		return panels->put(panels->context, copy, 0, image->bytes, image->last, err);
+	join_boxes(&copy->box, join->count, join->step, &all);
+	return put_dense(panels, copy, &all, image->bytes, err);
 }
 
 /*
@@ -178,10 +254,11 @@ put_image(struct panels *panels, struct image *image, struct error *err)
 {
 	const struct plan_copy *copy = image->copy;
 
-	image->copy = NULL;
-	return image->is_whole
-		? panels->put(panels->context, copy, 0, image->bytes, image->last, err)
+	bool                    put = image->is_joined ? put_join(panels, image, err)
 		: put_panel(panels, copy, image, err);
+
+	image->copy = NULL;
+	return put;
 }
 
 /* ---- room ------------------------------------------------------------------------- */
@@ -235,14 +312,14 @@ make_room(struct panels *panels, size_t bytes)
 }
 
 static struct image *
-oldest_whole(struct panels *panels)
+oldest_join(struct panels *panels)
 {
 	struct image *oldest = NULL;
 
 	for (unsigned i = 0; i < IMAGE_COUNT; i++) {
 		struct image *image = &panels->images[i];
 
-		if (image->copy != NULL && image->is_whole
+		if (image->copy != NULL && image->is_joined
 		    && (oldest == NULL || image->used < oldest->used))
 			oldest = image;
 	}
@@ -253,29 +330,28 @@ oldest_whole(struct panels *panels)
 static bool
 take_image(struct panels *panels, size_t bytes, struct image **image, struct error *err)
 {
-	struct image *whole;
+	struct image *join;
 
 	for (;;) {
 		if ((*image = find_room(panels, bytes)) != NULL
 		    || (*image = make_room(panels, bytes)) != NULL
-		    || (whole = oldest_whole(panels)) == NULL)
+		    || (join = oldest_join(panels)) == NULL)
 			return true;
-		if (!give_up_whole(panels, whole, err))
+		if (!give_up_join(panels, join, err))
 			return false;
 	}
 }
 
-/* ---- whole tensors ---------------------------------------------------------------- */
+/* ---- what is joined ---------------------------------------------------------------- */
 
 static struct image *
-find_whole(struct panels *panels, size_t tensor)
+find_joined(struct panels *panels, const struct plan_copy *copy)
 {
-	for (unsigned i = 0; i < IMAGE_COUNT; i++) {
-		struct image *image = &panels->images[i];
+	const struct plan_copy *first = joined_copy(panels, join_of(panels, copy), 0);
 
-		if (image->copy != NULL && image->is_whole && image->copy->tensor == tensor)
-			return image;
-	}
+	for (unsigned i = 0; i < IMAGE_COUNT; i++)
+		if (panels->images[i].copy == first && panels->images[i].is_joined)
+			return &panels->images[i];
 	return NULL;
 }
 
@@ -285,21 +361,28 @@ tensor_elements(const struct plan_tensor *tensor)
 	return tensor->bytes / dtype_size(tensor->dtype);
 }
 
-/* A whole tensor, for the first of its elements.  *image NULL: there is none to be had. */
+/* For the first element of the copies that are joined with this one.  *image NULL: there is no
+ * room for them. */
 static bool
-start_whole(struct panels *panels, const struct plan_copy *copy, struct image **image,
+start_joined(struct panels *panels, const struct plan_copy *copy, struct image **image,
 	struct error *err)
 {
-	uint64_t count = tensor_elements(&panels->plan->tensors[copy->tensor]);
+	struct join *join = join_of(panels, copy);
+	uint64_t     count = join->step == 0
+		? tensor_elements(&panels->plan->tensors[copy->tensor])
+		: join->count * strided_copy_count(&copy->box);
 
 	if (!take_image(panels, count * element_bytes(panels, copy), image, err))
 		return false;
 	if (*image == NULL) {
-		panels->joins[copy->tensor] = false;
+		const struct join given_up = *join;
+
+		for (size_t i = 0; i < given_up.count; i++)
+			join_of(panels, joined_copy(panels, &given_up, i))->count = 0;
 		return true;
 	}
-	(*image)->copy = copy;
-	(*image)->is_whole = true;
+	(*image)->copy = joined_copy(panels, join, 0);
+	(*image)->is_joined = true;
 	(*image)->first = 0;
 	(*image)->last = count;
 	(*image)->done = 0;
@@ -307,53 +390,122 @@ start_whole(struct panels *panels, const struct plan_copy *copy, struct image **
 }
 
 static bool
-fill_whole(struct panels *panels, struct image *image, const struct plan_copy *copy,
-	uint64_t *first, uint64_t last, uint64_t start, const unsigned char *bytes,
+fill_joined(struct panels *panels, struct image *image, const struct plan_copy *copy,
+	uint64_t first, uint64_t last, uint64_t start, const unsigned char *bytes,
 	struct error *err)
 {
-	size_t size = element_bytes(panels, copy);
+	struct strided_copy held = place_in_join(panels, copy);
+	size_t              size = element_bytes(panels, copy);
 
-	while (*first < last) {
+	while (first < last) {
 		struct strided_copy box;
 
-		strided_copy_next_box(&copy->box, first, last, &box);
+		strided_copy_next_box(&held, &first, last, &box);
 		image->done += strided_copy_count(&box);
 		box.source_offset -= start;
 		strided_copy_run(&box, bytes, image->bytes, size);
 	}
-	panels->came[copy - panels->plan->copies] = last;
+	join_of(panels, copy)->came = last;
 	image->used = ++panels->clock;
 	return image->done < image->last || put_image(panels, image, err);
 }
 
-/* Of several copies, none of them a replica or a line, which leaves as it comes; and one at
- * least with short runs. */
+static void
+join(struct panels *panels, size_t first, size_t count, uint64_t step)
+{
+	for (size_t i = 0; i < count; i++)
+		panels->joins[panels->order[first + i]] = (struct join){ .first = first,
+			.count = count, .number = i, .step = step };
+}
+
+/* As many copies from the `first` on as one image holds, of a tensor that none can. */
+static size_t
+join_some(struct panels *panels, size_t first, size_t end)
+{
+	const struct plan_copy    *copies = panels->plan->copies;
+	const struct plan_copy    *leader = &copies[panels->order[first]];
+	const struct strided_copy *box = &leader->box;
+	const size_t               stride_bytes = box->dims * sizeof *box->extent;
+	const uint64_t             each = strided_copy_count(box) * element_bytes(panels, leader);
+	struct strided_copy        all;
+	uint64_t                   step = 0;
+	size_t                     count = 1;
+
+	for (; first + count < end && (count + 1) * each <= panels->limit_bytes; count++) {
+		const struct strided_copy *next = &copies[panels->order[first + count]].box;
+
+		if (count == 1)
+			step = next->target_offset - box->target_offset;
+		if (next->dims != box->dims || step == 0
+		    || memcmp(next->extent, box->extent, stride_bytes) != 0
+		    || memcmp(next->target_stride, box->target_stride, stride_bytes) != 0
+		    || next->target_offset - box->target_offset != count * step
+		    || join_boxes(box, count + 1, step, &all) == COPY_MAX_DIMS)
+			break;
+	}
+	if (count > 1)
+		join(panels, first, count, step);
+	return count;
+}
+
+/* Copies [first, end) in order are all those of a tensor: none of them may be a replica or a
+ * line, which leaves as it comes; and one at least must have short runs. */
+static bool
+is_worth_joining(const struct panels *panels, size_t first, size_t end)
+{
+	bool has_short = false;
+
+	for (size_t i = first; i < end; i++) {
+		const struct plan_copy *copy = &panels->plan->copies[panels->order[i]];
+		uint64_t                image_stride[COPY_MAX_DIMS];
+
+		if (copy->action != COPY_WRITE || strided_copy_is_line(&copy->box)
+		    || plan_is_gathered(&panels->plan->tensors[copy->tensor]))
+			return false;
+		has_short = has_short || strided_copy_image(&copy->box, image_stride)
+			< LONG_RUN_BYTES / element_bytes(panels, copy);
+	}
+	return has_short && end - first > 1;
+}
+
+/* A qsort_r comparison. */
+static int
+compare_places(const void *a, const void *b, void *context)
+{
+	const struct plan_copy *copies = context;
+	const struct plan_copy *x = &copies[*(const size_t *)a], *y = &copies[*(const size_t *)b];
+
+	if (x->tensor != y->tensor)
+		return x->tensor < y->tensor ? -1 : 1;
+	return x->box.target_offset < y->box.target_offset ? -1
+		: x->box.target_offset > y->box.target_offset;
+}
+
 static void
 find_joins(struct panels *panels)
 {
 	const struct plan *plan = panels->plan;
-	size_t            *first = calloc(plan->tensor_count + 1, sizeof *first);
+	size_t             first, end;
 
-	for (size_t i = 0; i < plan->copy_count && first != NULL; i++) {
-		const struct plan_copy *copy = &plan->copies[i];
-		uint64_t                image_stride[COPY_MAX_DIMS];
-
-		if (first[copy->tensor]++ > 0 && strided_copy_image(&copy->box, image_stride)
-			< LONG_RUN_BYTES / element_bytes(panels, copy))
-			panels->joins[copy->tensor] = true;
-	}
 	for (size_t i = 0; i < plan->copy_count; i++)
-		if (plan->copies[i].action != COPY_WRITE
-		    || strided_copy_is_line(&plan->copies[i].box))
-			panels->joins[plan->copies[i].tensor] = false;
-	for (size_t i = 0; i < plan->tensor_count; i++) {
-		const struct plan_tensor *tensor = &plan->tensors[i];
+		panels->order[i] = i;
+	qsort_r(panels->order, plan->copy_count, sizeof *panels->order, compare_places,
+		plan->copies);
+	for (first = 0; first < plan->copy_count; first = end) {
+		const struct plan_copy   *copy = &plan->copies[panels->order[first]];
+		const struct plan_tensor *tensor = &plan->tensors[copy->tensor];
 
-		if (plan_is_gathered(tensor) || tensor_elements(tensor)
-			> panels->limit_bytes / dtype_size(tensor->source_dtype))
-			panels->joins[i] = false;
+		for (end = first + 1; end < plan->copy_count
+		    && plan->copies[panels->order[end]].tensor == copy->tensor; end++)
+			;
+		if (!is_worth_joining(panels, first, end))
+			continue;
+		if (tensor_elements(tensor) <= panels->limit_bytes / element_bytes(panels, copy))
+			join(panels, first, end - first, 0);
+		else
+			for (size_t i = first; i < end;)
+				i += join_some(panels, i, end);
 	}
-	free(first);
 }
 
 /* ---- panels ----------------------------------------------------------------------- */
@@ -364,7 +516,7 @@ find_panel(struct panels *panels, const struct plan_copy *copy, uint64_t index)
 	for (unsigned i = 0; i < IMAGE_COUNT; i++) {
 		struct image *image = &panels->images[i];
 
-		if (image->copy == copy && !image->is_whole && image->first <= index
+		if (image->copy == copy && !image->is_joined && image->first <= index
 		    && index < image->last)
 			return image;
 	}
@@ -411,7 +563,7 @@ start_panel(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 	if (panel == NULL)
 		return true;
 	panel->copy = copy;
-	panel->is_whole = false;
+	panel->is_joined = false;
 	panel->first = first;
 	panel->last = last;
 	panel->done = 0;
@@ -486,12 +638,11 @@ panels_take(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 {
 	struct image *image = NULL;
 
-	if (panels->joins[copy->tensor]
-	    && (image = find_whole(panels, copy->tensor)) == NULL
-	    && !start_whole(panels, copy, &image, err))
+	if (join_of(panels, copy)->count > 0 && (image = find_joined(panels, copy)) == NULL
+	    && !start_joined(panels, copy, &image, err))
 		return false;
 	if (image != NULL)
-		return fill_whole(panels, image, copy, &first, last, start, bytes, err);
+		return fill_joined(panels, image, copy, first, last, start, bytes, err);
 	while (first < last) {
 		image = find_panel(panels, copy, first);
 		if (image == NULL && !start_panel(panels, copy, first, &image, err))
@@ -529,10 +680,10 @@ panels_open(const struct plan *plan, size_t limit_bytes, panels_put *put, void *
 	panels->context = context;
 	panels->portion_bytes = portion_bytes(limit_bytes);
 	panels->portion = new_lines(panels->portion_bytes);
-	panels->joins = calloc(plan->tensor_count + 1, sizeof *panels->joins);
-	panels->came = calloc(plan->copy_count + 1, sizeof *panels->came);
-	if (panels->portion == NULL || panels->joins == NULL || panels->came == NULL) {
-		error_no_memory(err, plan->copy_count * sizeof *panels->came);
+	panels->joins = calloc(plan->copy_count + 1, sizeof *panels->joins);
+	panels->order = calloc(plan->copy_count + 1, sizeof *panels->order);
+	if (panels->portion == NULL || panels->joins == NULL || panels->order == NULL) {
+		error_no_memory(err, plan->copy_count * sizeof *panels->joins);
 		panels_close(panels);
 		return NULL;
 	}
@@ -547,7 +698,7 @@ panels_close(struct panels *panels)
 		return;
 	for (unsigned i = 0; i < IMAGE_COUNT; i++)
 		free(panels->images[i].bytes);
-	free(panels->came);
+	free(panels->order);
 	free(panels->joins);
 	free(panels->portion);
 	free(panels);

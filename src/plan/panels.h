@@ -9,11 +9,12 @@
  *
  *   a panel          as many rows of one copy's source as fit, turned when all of them are
  *                    there, in portions that leave while caches hold them
- *   a whole tensor   that copies of several ranks make of narrow strips: one run, if all of
- *                    them come while there is room for it
+ *   joined copies    of several ranks that make narrow strips: a whole tensor, which is one
+ *                    run, or as many strips side by side as fit, if they come while there is
+ *                    room for them
  *
- * Where a panel needs the room, what a whole tensor holds leaves as the strips that it is, and
- * the rest of it goes through panels.  Where there is no room at all, elements leave in boxes
+ * Where a panel needs the room, what joined copies have leaves as the strips that it is, and
+ * the rest of them goes through panels.  Where there is no room at all, elements leave in boxes
  * as small as they come.  So memory depends on none of the model's sizes.
  */
 struct panels;

@@ -178,7 +178,7 @@ if len(sys.argv) == 2:
 else:
     with open(sys.argv[2], encoding="utf-8") as file:
         readme = file.read()
-    readme, count = re.subn(r"## Speed\n.*?(?=^## )", lambda _: text + "\n", readme,
+    readme, count = re.subn(r"## Speed\n.*?(?=^##)", lambda _: text + "\n", readme,
                             flags=re.S | re.M)
     if count != 1:
         sys.exit("speed.py: %s has %d sections of that name" % (sys.argv[2], count))

@@ -264,7 +264,7 @@ test_resting(void)
 	struct error       err = { 0 };
 	struct rlimit      limit, few;
 	unsigned           before = count_descriptors();
-	char               name[8], byte;
+	char               name[24], byte;
 	int                held;
 
 	memory_file_must(getrlimit(RLIMIT_NOFILE, &limit) == 0, "getrlimit");
