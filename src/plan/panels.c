@@ -4,10 +4,9 @@
 #include <string.h>
 
 #define IMAGE_COUNT 4
-/* Copies that give longer runs than this by themselves need not be joined. */
+/* Copies that give longer runs than this by themselves need not be joined; a panel that gives
+ * shorter ones takes all the room there is, not half of it. */
 #define LONG_RUN_BYTES ((uint64_t)64 << 10)
-/* A panel that gives shorter ones takes all the room there is, not half of it. */
-#define LEAST_RUN_BYTES ((uint64_t)8 << 10)
 #define BOX_BYTES      ((uint64_t)16 << 20)
 #define LINE_BYTES     64
 /* What is cut is cut at whole cache lines, in rows and in columns. */
@@ -535,7 +534,7 @@ panel_box(const struct panels *panels, const struct plan_copy *copy, uint64_t fi
 	if (*last == first)
 		return;
 	strided_copy_next_box(&copy->box, &at, *last, box);
-	if (strided_copy_image(box, image_stride) >= LEAST_RUN_BYTES / size)
+	if (strided_copy_image(box, image_stride) >= LONG_RUN_BYTES / size)
 		return;
 	at = first;
 	*last = box_end(&copy->box, first, size, panels->limit_bytes);
