@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define IMAGE_COUNT 4
 /* Copies that give longer runs than this by themselves need not be joined; a panel that gives
@@ -278,6 +279,28 @@ find_room(struct panels *panels, size_t bytes)
 	return best;
 }
 
+/* Mapped, so that what is let go goes back at once: a heap keeps some of it. */
+static bool
+map_room(struct image *image, size_t bytes)
+{
+	void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (room == MAP_FAILED)
+		return false;
+	image->bytes = room;
+	image->room = bytes;
+	return true;
+}
+
+static void
+drop_room(struct image *image)
+{
+	if (image->bytes != NULL)
+		munmap(image->bytes, image->room);
+	image->bytes = NULL;
+	image->room = 0;
+}
+
 /* Makes room that is not there yet, within the limit; what no image uses is let go for it. */
 static struct image *
 make_room(struct panels *panels, size_t bytes)
@@ -298,16 +321,10 @@ make_room(struct panels *panels, size_t bytes)
 	for (unsigned i = 0; i < IMAGE_COUNT; i++) {
 		struct image *image = &panels->images[i];
 
-		if (image->copy == NULL) {
-			free(image->bytes);
-			image->bytes = NULL;
-			image->room = 0;
-		}
+		if (image->copy == NULL)
+			drop_room(image);
 	}
-	if ((found->bytes = new_lines(bytes)) == NULL)
-		return NULL;
-	found->room = bytes;
-	return found;
+	return map_room(found, bytes) ? found : NULL;
 }
 
 static struct image *
@@ -696,7 +713,7 @@ panels_close(struct panels *panels)
 	if (panels == NULL)
 		return;
 	for (unsigned i = 0; i < IMAGE_COUNT; i++)
-		free(panels->images[i].bytes);
+		drop_room(&panels->images[i]);
 	free(panels->order);
 	free(panels->joins);
 	free(panels->portion);
