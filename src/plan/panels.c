@@ -1,25 +1,16 @@
 #include "plan/panels.h"
 
+#include "plan/joins.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define IMAGE_COUNT 4
-/* Copies that give longer runs than this by themselves need not be joined; a panel that gives
- * shorter ones takes all the room there is, not half of it. */
-#define LONG_RUN_BYTES ((uint64_t)64 << 10)
 #define BOX_BYTES      ((uint64_t)16 << 20)
 #define LINE_BYTES     64
 /* What is cut is cut at whole cache lines, in rows and in columns. */
 #define LINE_ELEMENTS  (LINE_BYTES / 2)
-
-/* How a copy is joined with others of its tensor that lie beside it there. */
-struct join {
-	size_t   first, count;          /* which those are, in panels.order; count 0: it is not */
-	size_t   number;                /* of the copy among them */
-	uint64_t step;                  /* from each to the next in the target; 0: all of the tensor */
-	uint64_t came;                  /* linear indexes of the copy that are in the image */
-};
 
 struct image {
 	const struct plan_copy *copy;           /* NULL: free; of joined copies: the first */
@@ -44,8 +35,7 @@ struct panels {
 	unsigned char     *portion;             /* of a panel, in the target's order */
 	size_t             portion_bytes;
 	uint64_t           clock;
-	struct join       *joins;               /* by copy */
-	size_t            *order;               /* copies by tensor, and where they begin in it */
+	struct joins       joins;
 };
 
 static size_t
@@ -100,70 +90,17 @@ put_strips(struct panels *panels, const struct plan_copy *copy, const struct str
 
 /* ---- joined copies ------------------------------------------------------------------ */
 
-static struct join *
-join_of(const struct panels *panels, const struct plan_copy *copy)
-{
-	return &panels->joins[copy - panels->plan->copies];
-}
-
-static const struct plan_copy *
-joined_copy(const struct panels *panels, const struct join *join, size_t number)
-{
-	return &panels->plan->copies[panels->order[join->first + number]];
-}
-
-/* One box of `count` copies like this one, which lie `step` apart; returns the dimension that
- * counts them, COPY_MAX_DIMS where there is none left. */
-static unsigned
-join_boxes(const struct strided_copy *first, size_t count, uint64_t step,
-	struct strided_copy *all)
-{
-	unsigned dim = 0;
-
-	*all = *first;
-	while (dim < all->dims && all->extent[dim] * all->target_stride[dim] != step)
-		dim++;
-	if (dim < all->dims) {
-		all->extent[dim] *= count;
-	} else if (dim < COPY_MAX_DIMS) {
-		all->extent[dim] = count;
-		all->source_stride[dim] = 0;
-		all->target_stride[dim] = step;
-		all->dims++;
-	}
-	return dim;
-}
-
-/* The copy's box with its place in the image of the join for a target. */
-static struct strided_copy
-place_in_join(const struct panels *panels, const struct plan_copy *copy)
-{
-	const struct join  *join = join_of(panels, copy);
-	struct strided_copy held = copy->box, all;
-	uint64_t            image_stride[COPY_MAX_DIMS];
-	unsigned            dim;
-
-	if (join->step == 0)
-		return held;
-	dim = join_boxes(&joined_copy(panels, join, 0)->box, join->count, join->step, &all);
-	strided_copy_image(&all, image_stride);
-	memcpy(held.target_stride, image_stride, held.dims * sizeof *image_stride);
-	held.target_offset = join->number * image_stride[dim]
-		* (dim < held.dims ? held.extent[dim] : 1);
-	return held;
-}
-
 /* What is joined must go before it is complete. */
 static bool
 give_up_join(struct panels *panels, struct image *image, struct error *err)
 {
-	const struct join join = *join_of(panels, image->copy);
+	const struct join join = *joins_of(&panels->joins, image->copy);
 
 	image->copy = NULL;
 	for (size_t i = 0; i < join.count; i++) {
-		const struct plan_copy *copy = joined_copy(panels, &join, i);
-		struct strided_copy     held = place_in_join(panels, copy);
-		uint64_t                came = join_of(panels, copy)->came, first = 0, again = 0;
+		const struct plan_copy *copy = joins_copy(&panels->joins, &join, i);
+		struct strided_copy     held = joins_place(&panels->joins, copy);
+		uint64_t                came = joins_of(&panels->joins, copy)->came, first = 0, again = 0;
 
 		while (first < came) {
 			struct strided_copy box, held_box;
@@ -174,8 +111,7 @@ give_up_join(struct panels *panels, struct image *image, struct error *err)
 				return false;
 		}
 	}
-	for (size_t i = 0; i < join.count; i++)
-		join_of(panels, joined_copy(panels, &join, i))->count = 0;
+	joins_dissolve(&panels->joins, &join);
 	return true;
 }
 
@@ -184,12 +120,12 @@ static bool
 put_join(struct panels *panels, const struct image *image, struct error *err)
 {
 	const struct plan_copy *copy = image->copy;
-	const struct join      *join = join_of(panels, copy);
+	const struct join      *join = joins_of(&panels->joins, copy);
 	struct strided_copy     all;
 
 	if (join->step == 0)
 		return panels->put(panels->context, copy, 0, image->bytes, image->last, err);
-	join_boxes(&copy->box, join->count, join->step, &all);
+	joins_boxes(&copy->box, join->count, join->step, &all);
 	return put_dense(panels, copy, &all, image->bytes, err);
 }
 
@@ -363,18 +299,12 @@ take_image(struct panels *panels, size_t bytes, struct image **image, struct err
 static struct image *
 find_joined(struct panels *panels, const struct plan_copy *copy)
 {
-	const struct plan_copy *first = joined_copy(panels, join_of(panels, copy), 0);
+	const struct plan_copy *first = joins_copy(&panels->joins, joins_of(&panels->joins, copy), 0);
 
 	for (unsigned i = 0; i < IMAGE_COUNT; i++)
 		if (panels->images[i].copy == first && panels->images[i].is_joined)
 			return &panels->images[i];
 	return NULL;
-}
-
-static uint64_t
-tensor_elements(const struct plan_tensor *tensor)
-{
-	return tensor->bytes / dtype_size(tensor->dtype);
 }
 
 /* For the first element of the copies that are joined with this one.  *image NULL: there is no
@@ -383,21 +313,18 @@ static bool
 start_joined(struct panels *panels, const struct plan_copy *copy, struct image **image,
 	struct error *err)
 {
-	struct join *join = join_of(panels, copy);
+	struct join *join = joins_of(&panels->joins, copy);
 	uint64_t     count = join->step == 0
-		? tensor_elements(&panels->plan->tensors[copy->tensor])
+		? joins_tensor_elements(&panels->plan->tensors[copy->tensor])
 		: join->count * strided_copy_count(&copy->box);
 
 	if (!take_image(panels, count * element_bytes(panels, copy), image, err))
 		return false;
 	if (*image == NULL) {
-		const struct join given_up = *join;
-
-		for (size_t i = 0; i < given_up.count; i++)
-			join_of(panels, joined_copy(panels, &given_up, i))->count = 0;
+		joins_dissolve(&panels->joins, join);
 		return true;
 	}
-	(*image)->copy = joined_copy(panels, join, 0);
+	(*image)->copy = joins_copy(&panels->joins, join, 0);
 	(*image)->is_joined = true;
 	(*image)->first = 0;
 	(*image)->last = count;
@@ -410,7 +337,7 @@ fill_joined(struct panels *panels, struct image *image, const struct plan_copy *
 	uint64_t first, uint64_t last, uint64_t start, const unsigned char *bytes,
 	struct error *err)
 {
-	struct strided_copy held = place_in_join(panels, copy);
+	struct strided_copy held = joins_place(&panels->joins, copy);
 	size_t              size = element_bytes(panels, copy);
 
 	while (first < last) {
@@ -421,107 +348,9 @@ fill_joined(struct panels *panels, struct image *image, const struct plan_copy *
 		box.source_offset -= start;
 		strided_copy_run(&box, bytes, image->bytes, size);
 	}
-	join_of(panels, copy)->came = last;
+	joins_of(&panels->joins, copy)->came = last;
 	image->used = ++panels->clock;
 	return image->done < image->last || put_image(panels, image, err);
-}
-
-static void
-join(struct panels *panels, size_t first, size_t count, uint64_t step)
-{
-	for (size_t i = 0; i < count; i++)
-		panels->joins[panels->order[first + i]] = (struct join){ .first = first,
-			.count = count, .number = i, .step = step };
-}
-
-/* As many copies from the `first` on as one image holds, of a tensor that none can. */
-static size_t
-join_some(struct panels *panels, size_t first, size_t end)
-{
-	const struct plan_copy    *copies = panels->plan->copies;
-	const struct plan_copy    *leader = &copies[panels->order[first]];
-	const struct strided_copy *box = &leader->box;
-	const size_t               stride_bytes = box->dims * sizeof *box->extent;
-	const uint64_t             each = strided_copy_count(box) * element_bytes(panels, leader);
-	struct strided_copy        all;
-	uint64_t                   step = 0;
-	size_t                     count = 1;
-
-	for (; first + count < end && (count + 1) * each <= panels->limit_bytes; count++) {
-		const struct strided_copy *next = &copies[panels->order[first + count]].box;
-
-		if (count == 1)
-			step = next->target_offset - box->target_offset;
-		if (next->dims != box->dims || step == 0
-		    || memcmp(next->extent, box->extent, stride_bytes) != 0
-		    || memcmp(next->target_stride, box->target_stride, stride_bytes) != 0
-		    || next->target_offset - box->target_offset != count * step
-		    || join_boxes(box, count + 1, step, &all) == COPY_MAX_DIMS)
-			break;
-	}
-	if (count > 1)
-		join(panels, first, count, step);
-	return count;
-}
-
-/* Copies [first, end) in order are all those of a tensor: none of them may be a replica or a
- * line, which leaves as it comes; and one at least must have short runs. */
-static bool
-is_worth_joining(const struct panels *panels, size_t first, size_t end)
-{
-	bool has_short = false;
-
-	for (size_t i = first; i < end; i++) {
-		const struct plan_copy *copy = &panels->plan->copies[panels->order[i]];
-		uint64_t                image_stride[COPY_MAX_DIMS];
-
-		if (copy->action != COPY_WRITE || strided_copy_is_line(&copy->box)
-		    || plan_is_gathered(&panels->plan->tensors[copy->tensor]))
-			return false;
-		has_short = has_short || strided_copy_image(&copy->box, image_stride)
-			< LONG_RUN_BYTES / element_bytes(panels, copy);
-	}
-	return has_short && end - first > 1;
-}
-
-/* A qsort_r comparison. */
-static int
-compare_places(const void *a, const void *b, void *context)
-{
-	const struct plan_copy *copies = context;
-	const struct plan_copy *x = &copies[*(const size_t *)a], *y = &copies[*(const size_t *)b];
-
-	if (x->tensor != y->tensor)
-		return x->tensor < y->tensor ? -1 : 1;
-	return x->box.target_offset < y->box.target_offset ? -1
-		: x->box.target_offset > y->box.target_offset;
-}
-
-static void
-find_joins(struct panels *panels)
-{
-	const struct plan *plan = panels->plan;
-	size_t             first, end;
-
-	for (size_t i = 0; i < plan->copy_count; i++)
-		panels->order[i] = i;
-	qsort_r(panels->order, plan->copy_count, sizeof *panels->order, compare_places,
-		plan->copies);
-	for (first = 0; first < plan->copy_count; first = end) {
-		const struct plan_copy   *copy = &plan->copies[panels->order[first]];
-		const struct plan_tensor *tensor = &plan->tensors[copy->tensor];
-
-		for (end = first + 1; end < plan->copy_count
-		    && plan->copies[panels->order[end]].tensor == copy->tensor; end++)
-			;
-		if (!is_worth_joining(panels, first, end))
-			continue;
-		if (tensor_elements(tensor) <= panels->limit_bytes / element_bytes(panels, copy))
-			join(panels, first, end - first, 0);
-		else
-			for (size_t i = first; i < end;)
-				i += join_some(panels, i, end);
-	}
 }
 
 /* ---- panels ----------------------------------------------------------------------- */
@@ -551,7 +380,7 @@ panel_box(const struct panels *panels, const struct plan_copy *copy, uint64_t fi
 	if (*last == first)
 		return;
 	strided_copy_next_box(&copy->box, &at, *last, box);
-	if (strided_copy_image(box, image_stride) >= LONG_RUN_BYTES / size)
+	if (strided_copy_image(box, image_stride) >= JOINS_LONG_RUN_BYTES / size)
 		return;
 	at = first;
 	*last = box_end(&copy->box, first, size, panels->limit_bytes);
@@ -654,7 +483,7 @@ panels_take(struct panels *panels, const struct plan_copy *copy, uint64_t first,
 {
 	struct image *image = NULL;
 
-	if (join_of(panels, copy)->count > 0 && (image = find_joined(panels, copy)) == NULL
+	if (joins_of(&panels->joins, copy)->count > 0 && (image = find_joined(panels, copy)) == NULL
 	    && !start_joined(panels, copy, &image, err))
 		return false;
 	if (image != NULL)
@@ -696,14 +525,11 @@ panels_open(const struct plan *plan, size_t limit_bytes, panels_put *put, void *
 	panels->context = context;
 	panels->portion_bytes = portion_bytes(limit_bytes);
 	panels->portion = new_lines(panels->portion_bytes);
-	panels->joins = calloc(plan->copy_count + 1, sizeof *panels->joins);
-	panels->order = calloc(plan->copy_count + 1, sizeof *panels->order);
-	if (panels->portion == NULL || panels->joins == NULL || panels->order == NULL) {
-		error_no_memory(err, plan->copy_count * sizeof *panels->joins);
+	if (!joins_find(&panels->joins, plan, limit_bytes, err) || panels->portion == NULL) {
+		error_no_memory(err, panels->portion_bytes);
 		panels_close(panels);
 		return NULL;
 	}
-	find_joins(panels);
 	return panels;
 }
 
@@ -714,8 +540,7 @@ panels_close(struct panels *panels)
 		return;
 	for (unsigned i = 0; i < IMAGE_COUNT; i++)
 		drop_room(&panels->images[i]);
-	free(panels->order);
-	free(panels->joins);
+	joins_free(&panels->joins);
 	free(panels->portion);
 	free(panels);
 }
