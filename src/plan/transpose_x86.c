@@ -15,13 +15,13 @@
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define INLINE static inline __attribute__((always_inline))
 
-#define HALVES 8                /* the side of a square in 16 bytes */
-#define WORDS  4
+#define HALVES ((size_t)8)      /* the side of a square in 16 bytes */
+#define WORDS  ((size_t)4)
 
 /* Unrolled, or the vectors would live on the stack. */
 #define INTERLEAVE(to, from, side, low, high) \
 	_Pragma("GCC unroll 4") \
-	for (int i = 0; i < (side) / 2; i++) { \
+	for (size_t i = 0; i < (side) / 2; i++) { \
 		(to)[2 * i] = low((from)[i], (from)[i + (side) / 2]); \
 		(to)[2 * i + 1] = high((from)[i], (from)[i + (side) / 2]); \
 	}
