@@ -10,7 +10,8 @@
 /*
  * A strict face over cJSON, for JSON that somebody else wrote.  Refused: duplicate keys,
  * a NUL in a string (\u0000), invalid UTF-8, a byte-order mark, anything after the value,
- * nesting beyond 64, more than 4,000,000 values, NaN and Infinity.  Nodes live until json_free() of their root.
+ * nesting beyond 64, more than 4,000,000 values, NaN and Infinity.  Nodes live until
+ * json_free() of their root.
  */
 struct json;
 
@@ -33,7 +34,8 @@ size_t             json_count(const struct json *container);
 const char        *json_string(const struct json *node);   /* NULL: not a string */
 bool               json_bool(const struct json *node, bool *to);
 bool               json_number(const struct json *node, double *to);
-/* A whole number from 0 to 2^53 - 1 (the last that has no neighbour) that was written without fraction or exponent. */
+/* A whole number from 0 to 2^53 - 1 (the last that has no neighbour) that was written without
+ * fraction or exponent. */
 bool               json_u64(const struct json *node, uint64_t *to);
 
 /*

@@ -229,7 +229,8 @@ verify_directory(const char *directory, const struct verify_trust *trust,
 	if (run.directory == -1) {
 		error_os(err, ERROR_NO_INPUT, "nodir", "cannot open the directory");
 		if (err->os_errno == ENOTDIR)
-			error_hint(err, "a directory that convert wrote is expected; inspect says what a file is");
+			error_hint(err, "a directory that convert wrote is expected; "
+				"inspect says what a file is");
 		return error_in_file(err, directory);
 	}
 	done = check_all(&run, err);

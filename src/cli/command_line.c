@@ -389,7 +389,8 @@ command_line_parse(struct options *options, int argc, char **argv, struct error 
 		error_set(err, ERROR_USAGE, "usage", "no command was given");
 		return error_hint(err, "megatron2hf help lists the commands");
 	}
-	return check_used(&parser, err) && check_source(&parser, err) &&
-		check_operands(&parser, err) && check_stream(options, err)
-		&& check_overflow(options, err) && check_signature(options, err) && check_environment(options, err);
+	return check_used(&parser, err) && check_source(&parser, err)
+		&& check_operands(&parser, err) && check_stream(options, err)
+		&& check_overflow(options, err) && check_signature(options, err)
+		&& check_environment(options, err);
 }

@@ -46,9 +46,8 @@ static const struct command_spec commands[COMMAND_COUNT] = {
 
 static option_setter set_output, set_force, set_dry_run, set_sha256, set_heads, set_vocab_size,
 	set_tokenizer, set_qkv_layout, set_activation, set_iteration, set_config, set_replicas,
-	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256, set_read_back,
-	set_input_sha256, set_memory_limit,
-	set_model_card, set_license, set_stream, set_staging, set_provenance, set_strict,
+	set_weights, set_dtype, set_shard_size, set_profile, set_overflow, set_tensor_sha256,
+	set_read_back, set_input_sha256, set_memory_limit, set_model_card, set_license, set_stream, set_staging, set_provenance, set_strict,
 	set_key, set_certificate, set_signature, set_ca, set_tensors, set_arguments, set_source,
 	set_tolerance, set_report, set_json, set_quiet, set_verbose, set_progress, set_color,
 	set_threads, set_help, set_version;
@@ -359,7 +358,8 @@ set_size(const struct option_spec *spec, const char *value, uint64_t *size, stru
 		if (*size > 0)
 			return true;
 	}
-	return usage_error(err, text_format(what, sizeof what, "--%s", spec->name), "a size like 5GB (KB, MB, GB or TB)", value);
+	return usage_error(err, text_format(what, sizeof what, "--%s", spec->name),
+		"a size like 5GB (KB, MB, GB or TB)", value);
 }
 
 static bool

@@ -160,8 +160,9 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 		answer_arguments(inspection, shards);
 	if (!inspect_model(inspection, shards, &is_model, err))
 		return false;
-	inspection->result.kind = is_model || shards->distribution != NULL || value_find(root, "model") != NULL
-		|| value_find(root, "model0") != NULL ? "Megatron checkpoint" : "torch file";
+	inspection->result.kind = is_model || shards->distribution != NULL
+		|| value_find(root, "model") != NULL || value_find(root, "model0") != NULL
+		? "Megatron checkpoint" : "torch file";
 	if (!is_model)
 		describe_shards(inspection, shards);
 	/* In a model only its weights need be readable; elsewhere every tensor is looked at. */

@@ -19,8 +19,9 @@ struct judgement {
 	bool                         allows_overflow;
 };
 
-/* Doubts become warnings.  Overflow is ERROR_MISMATCH "range" unless it is allowed.  Gross drift is ERROR_CORRUPT "replicated", or "untied" where an
- * output layer was only assumed to be the tied copy. */
+/* Doubts become warnings.  Overflow is ERROR_MISMATCH "range" unless it is allowed.  Gross drift
+ * is ERROR_CORRUPT "replicated", or "untied" where an output layer was only assumed to be the
+ * tied copy. */
 bool judgement_of_weights(const struct judgement *judgement, struct error *err);
 
 #endif

@@ -32,7 +32,8 @@ void config_write(const struct gpt2_config *config, enum config_form form, struc
 void config_write_generation(const struct gpt2_config *config, struct text *to);
 /* Reads a config.json somebody wrote.  Absent keys take GPT-2's defaults (n_inner null or
  * absent: 4 n_embd).  ERROR_UNSUPPORTED: model_type is not gpt2; ERROR_CORRUPT: a value of
- * the wrong type, or two names of one thing that contradict each other.  activation_function is copied to `activation`. */
+ * the wrong type, or two names of one thing that contradict each other.  activation_function is
+ * copied to `activation`. */
 bool config_read(const char *bytes, size_t length, struct gpt2_config *config,
 	char activation[64], struct error *err);
 /* One value of it; a member that is absent, NULL, leaves *to as it is.  ERROR_CORRUPT. */

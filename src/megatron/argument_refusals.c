@@ -29,17 +29,21 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	/* Norms. */
-	{ "normalization",               UNLESS_WORD, { "LayerNorm", "layernorm" }, "arch", "another norm than LayerNorm" },
-	{ "apply_residual_connection_post_layernorm", IF_TRUE, { 0 }, "arch", "residual connections that start after the norm" },
+	{ "normalization",               UNLESS_WORD, { "LayerNorm", "layernorm" }, "arch",
+		"another norm than LayerNorm" },
+	{ "apply_residual_connection_post_layernorm", IF_TRUE, { 0 }, "arch",
+		"residual connections that start after the norm" },
 	{ "embed_layernorm",             IF_TRUE,     { 0 }, "arch", "a norm after the embedding" },
 	{ "qk_layernorm",                IF_TRUE,     { 0 }, "arch", "normalized queries and keys" },
 	{ "qk_l2_norm",                  IF_TRUE,     { 0 }, "arch", "normalized queries and keys" },
 	/* Positions. */
-	{ "position_embedding_type",     UNLESS_WORD, { "learned_absolute", "absolute", "2" }, "arch", "other positions than a learned table" },
+	{ "position_embedding_type",     UNLESS_WORD, { "learned_absolute", "absolute", "2" }, "arch",
+		"other positions than a learned table" },
 	{ "add_position_embedding",      IF_FALSE,    { 0 }, "arch", "no table of positions" },
 	{ "use_rotary_position_embeddings", IF_TRUE,  { 0 }, "arch", "rotary positions" },
 	/* Attention. */
-	{ "attention_head_type",         UNLESS_WORD, { "multihead" }, "arch", "another attention than multi-head" },
+	{ "attention_head_type",         UNLESS_WORD, { "multihead" }, "arch",
+		"another attention than multi-head" },
 	{ "multi_latent_attention",      IF_TRUE,     { 0 }, "arch", "latent attention" },
 	{ "attention_output_gate",       IF_TRUE,     { 0 }, "arch", "gated attention" },
 	{ "experimental_attention_variant", IF_SET,   { 0 }, "arch", "an experimental attention" },
@@ -59,8 +63,10 @@ static const struct refusal refusals[] = {
 	{ "num_experts",                 IF_EXPERTS,  { 0 }, "arch", "a mixture of experts" },
 	/* The model as a whole. */
 	{ "num_tokentypes",              IF_TRUE,     { 0 }, "arch", "token type embeddings, as BERT has" },
-	{ "model_type",                  UNLESS_WORD, { "encoder_or_decoder", "1" }, "arch", "no decoder-only model" },
-	{ "decoder_num_layers",          IF_SET,      { 0 }, "arch", "an encoder and a decoder, as T5 has" },
+	{ "model_type",                  UNLESS_WORD, { "encoder_or_decoder", "1" }, "arch",
+		"no decoder-only model" },
+	{ "decoder_num_layers",          IF_SET,      { 0 }, "arch",
+		"an encoder and a decoder, as T5 has" },
 	{ "retro_add_retriever",         IF_TRUE,     { 0 }, "arch", "a retriever (Retro)" },
 	{ "is_hybrid_model",             IF_TRUE,     { 0 }, "arch", "layers of several kinds" },
 	{ "hybrid_attention_ratio",      IF_TRUE,     { 0 }, "arch", "layers of several kinds" },

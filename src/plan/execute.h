@@ -36,9 +36,10 @@ struct execute_result {
 };
 
 /*
- * Runs the plan into files, descriptors `fds` by file of the plan: each input is read once, front to back, and that pass
- * feeds its SHA-256, the CRC-32 of every record that is read, and the copies; the output is
- * read back and compared.  Stages, each in its thread where there are several:
+ * Runs the plan into files, descriptors `fds` by file of the plan: each input is read once,
+ * front to back, and that pass feeds its SHA-256, the CRC-32 of every record that is read, and
+ * the copies; the output is read back and compared.  Stages, each in its thread where there
+ * are several:
  *
  *     read ─┬─ SHA-256 of the inputs
  *           └─ (inflate) ─ records ─ copies ─ pwrite ┄ read back, SHA-256 of each output
