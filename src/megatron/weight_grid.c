@@ -547,15 +547,20 @@ check_copies(const struct weight_grid *grid, struct error *err)
 
 	for (index = 0; index < grid->copy_count; index++) {
 		const struct weight_copy *copy = &grid->copies[index];
-		size_t                    twins = 0;
+		size_t                    own = 0, twins = 0;
 
 		if (!check_twin(grid, &grid->cells[copy->tensor_rank][copy->slot], &copy->cell, err))
 			return shards_blame(grid->shards, copy->cell.shard, err);
-		for (other = 0; other < grid->copy_count; other++)
-			twins += strcmp(grid->copies[other].cell.path, copy->cell.path) == 0
-			    && grid->shards->items[grid->copies[other].cell.shard].pipeline_rank
-			       == grid->shards->items[copy->cell.shard].pipeline_rank;
-		if (twins % grid->shapes.tensor_size != 0) {
+		for (other = 0; other < grid->copy_count; other++) {
+			const struct weight_copy *beside = &grid->copies[other];
+			bool                      is_twin = strcmp(beside->cell.path, copy->cell.path) == 0
+				&& grid->shards->items[beside->cell.shard].pipeline_rank
+					== grid->shards->items[copy->cell.shard].pipeline_rank;
+
+			twins += is_twin;
+			own += is_twin && beside->tensor_rank == copy->tensor_rank;
+		}
+		if (twins != own * grid->shapes.tensor_size) {
 			error_set(err, ERROR_CORRUPT, "missingkey",
 				"not every tensor rank of the stage has it");
 			error_in_tensor(err, copy->cell.path);

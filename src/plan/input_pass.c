@@ -223,6 +223,7 @@ take_deflated(struct input_pass *pass, struct shard_run *item, const unsigned ch
 	uint64_t from, uint64_t to, struct error *err)
 {
 	size_t count = (size_t)(to - from);
+	bool   done;
 
 	if (from == item->begin && item->end - item->begin >= AHEAD_LEAST
 	    && pass->options.inflate_slabs >= INPUT_PASS_AHEAD_SLABS) {
@@ -232,17 +233,14 @@ take_deflated(struct input_pass *pass, struct shard_run *item, const unsigned ch
 		if (item->ahead == NULL)
 			return false;
 	}
-	if (item->ahead == NULL) {
-		if (!inflate_piece(pass, item, bytes, count, err))
-			return false;
-	} else if (!inflate_ahead_feed(item->ahead, bytes, count, to == item->end, err)) {
-		return false;
-	} else if (inflate_ahead_gave_up(item->ahead)
-	    && !inflate_anew(pass, item, to, err)) {
-		return false;
-	}
-	if (to < item->end)
-		return true;
+	if (item->ahead == NULL)
+		done = inflate_piece(pass, item, bytes, count, err);
+	else
+		done = inflate_ahead_feed(item->ahead, bytes, count, to == item->end, err)
+			&& (!inflate_ahead_gave_up(item->ahead)
+				|| inflate_anew(pass, item, to, err));
+	if (!done || to < item->end)
+		return done;
 	if (item->ahead == NULL)
 		return inflater_finish(item->inflater, err);
 	inflate_ahead_close(item->ahead);
