@@ -3,53 +3,9 @@
 #include "check.h"
 #include "memory_file.h"
 #include "zip_bases.h"
+#include "zip_edits.h"
 
 /* ---- one field wrong ---------------------------------------------------------------- */
-
-/* Where an edit happens: at `offset` of this part of record `record`. */
-enum place { LOCAL, DATA, DESCRIPTOR, CENTRAL, ZIP64, LOCATOR, END, START, TAIL };
-
-struct edit {
-	enum place  place;
-	int         record, offset;
-	int         width;              /* 1 to 8: put the number; 0: insert the bytes */
-	uint64_t    number;
-	const char *bytes;
-	size_t      count;
-};
-
-#define PUT(place, record, offset, width, number) { place, record, offset, width, number, "", 0 }
-#define INSERT(place, record, offset, bytes) \
-	{ place, record, offset, 0, 0, bytes, sizeof(bytes) - 1 }
-#define NO_EDIT { START, 0, 0, 0, 0, "", 0 }
-
-static size_t
-find_place(const struct zip_builder *zip, const struct edit *edit)
-{
-	size_t i = (size_t)edit->record, at = 0;
-
-	switch (edit->place) {
-	case LOCAL: at = zip->local[i]; break;
-	case DATA: at = zip->data[i]; break;
-	case DESCRIPTOR: at = zip->descriptor[i]; break;
-	case CENTRAL: at = zip->central[i]; break;
-	case ZIP64: at = zip->zip64; break;
-	case LOCATOR: at = zip->locator; break;
-	case END: at = zip->end; break;
-	case START: at = 0; break;
-	case TAIL: at = zip->length; break;
-	}
-	return at + (size_t)edit->offset;
-}
-
-static void
-apply(struct zip_builder *zip, const struct edit *edit)
-{
-	if (edit->width > 0)
-		builder_put(zip, find_place(zip, edit), (unsigned)edit->width, edit->number);
-	else
-		builder_insert(zip, find_place(zip, edit), edit->bytes, edit->count);
-}
 
 #define BYTES64 "TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT"
 /* An extra field of a directory entry needs the directory to say that it grew. */
@@ -266,7 +222,7 @@ test_row(const struct row *row, size_t number, enum zip_rules rules)
 	bool               done;
 
 	for (size_t i = 0; i < 4; i++)
-		apply(&zip, &row->edits[i]);
+		edit_apply(&zip, &row->edits[i]);
 	done = try_bytes(zip.bytes, zip.length, rules, &err);
 	CHECK(done == (row->kind == ERROR_NONE) && err.kind == row->kind,
 		"row %zu (%s %s): kind %d, %s: %s", number, row->slug, row->text, err.kind,
