@@ -236,7 +236,7 @@ fail_pickle(const struct head *head, struct error *err)
 	};
 	const unsigned char *at = head->bytes + 2;
 
-	if (*at == 0x95 && head->count >= 12)           /* FRAME, u64 */
+	if (*at == 0x95)                                /* FRAME, u64 */
 		at += 9;
 	for (size_t i = 0; *at == 'c' && i < sizeof modules / sizeof *modules; i++) {
 		if (strncmp((const char *)at + 1, modules[i], strlen(modules[i])) == 0)
@@ -254,7 +254,7 @@ is_message_pack(const struct head *head)
 {
 	const unsigned char *at = head->bytes;
 
-	return head->count >= 3 && at[0] >= 0x81 && at[0] <= 0x8f
+	return at[0] >= 0x81 && at[0] <= 0x8f
 		&& ((at[1] >= 0xa1 && at[1] <= 0xbf && at[2] >= 'A' && at[2] <= 'z')
 		|| (at[1] == 0xd9 && at[3] >= 'A' && at[3] <= 'z'));
 }
@@ -265,7 +265,7 @@ is_onnx(const struct head *head)
 {
 	const unsigned char *at = head->bytes;
 
-	return head->count >= 5 && at[0] == 8 && at[1] >= 2 && at[1] < 0x20 && at[2] == 0x12
+	return at[0] == 8 && at[1] >= 2 && at[1] < 0x20 && at[2] == 0x12
 		&& at[4] >= 'A' && at[4] <= 'z';
 }
 
@@ -286,7 +286,7 @@ fail_unknown(const struct head *head, struct error *err)
 		"not a PyTorch checkpoint (starts with %s)", hex);
 }
 
-/* Nothing of the table fits.  false: *err is set. */
+/* Nothing of the table fits; what is asked last has SHORTEST bytes at least.  false: *err is set. */
 static bool
 refuse_by_content(const struct head *head, struct error *err)
 {
