@@ -1,5 +1,5 @@
 /*
- * The readers of archives and of torch.save files when the system fails them.  For every sample
+ * The readers of archives and of torch.save files, and their writer, when the system fails them.  For every sample
  * one run counts the calls that can fail; then there is a run for each of them in which that
  * call, and no other, does.  What is reported must be that fault, or what is wrong with the file
  * in any case; a sound file is never read as if nothing had happened.  Nothing may leak, which
@@ -8,17 +8,20 @@
  * The program is linked with --wrap for the functions below: calls of ours come here first.
  */
 #include "check.h"
+#include "base/descriptor.h"
+#include "container/inflate_ahead.h"
 #include "container/zip_archive.h"
 #include "memory_file.h"
 #include "torch/torch_file.h"
 #include "torch/torch_pass.h"
-#include "zip_bases.h"
+#include "torch/torch_writer.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
@@ -34,6 +37,9 @@ enum fault {
 	FAULT_END,              /* pread: the file is shorter than it was */
 	FAULT_STREAM,           /* any step in a stream, where each may be the one that reads */
 	FAULT_DESCRIPTOR,       /* fstat, fcntl, fdopen */
+	FAULT_OPEN,             /* what opens files */
+	FAULT_SPOOL,            /* no space for standard input */
+	FAULT_RANDOM,           /* no random numbers yet */
 	FAULT_COUNT,
 };
 
@@ -47,6 +53,9 @@ static const struct fault_row {
 	[FAULT_END] = { "end of file", ERROR_CORRUPT, "changing" },
 	[FAULT_STREAM] = { "stream", ERROR_NO_INPUT, "injected" },
 	[FAULT_DESCRIPTOR] = { "descriptor", ERROR_NO_INPUT, "" },
+	[FAULT_OPEN] = { "open", ERROR_NO_INPUT, "noinput" },
+	[FAULT_SPOOL] = { "disk full", ERROR_NO_OUTPUT, "spool" },
+	[FAULT_RANDOM] = { "no random numbers", ERROR_NONE, "" },
 };
 
 static enum fault  failing;
@@ -82,6 +91,14 @@ int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 FILE *__real_fdopen(int fd, const char *mode);
 FILE *__wrap_fdopen(int fd, const char *mode);
+ssize_t __real_getrandom(void *to, size_t count, unsigned flags);
+ssize_t __wrap_getrandom(void *to, size_t count, unsigned flags);
+int __real_descriptor_open(int directory, const char *entry, int flags, unsigned mode);
+int __wrap_descriptor_open(int directory, const char *entry, int flags, unsigned mode);
+bool __real_descriptor_write(int fd, const void *bytes, size_t length);
+bool __wrap_descriptor_write(int fd, const void *bytes, size_t length);
+bool __real_descriptor_read(int fd, void *to, size_t room, size_t *count, struct error *err);
+bool __wrap_descriptor_read(int fd, void *to, size_t room, size_t *count, struct error *err);
 bool __real_byte_stream_peek(struct byte_stream *stream, const unsigned char **at,
 	size_t *count, struct error *err);
 bool __wrap_byte_stream_peek(struct byte_stream *stream, const unsigned char **at,
@@ -153,6 +170,33 @@ __wrap_fdopen(int fd, const char *mode)
 	return is_due(FAULT_DESCRIPTOR) ? NULL : __real_fdopen(fd, mode);
 }
 
+ssize_t
+__wrap_getrandom(void *to, size_t count, unsigned flags)
+{
+	errno = EAGAIN;
+	return is_due(FAULT_RANDOM) ? -1 : __real_getrandom(to, count, flags);
+}
+
+int
+__wrap_descriptor_open(int directory, const char *entry, int flags, unsigned mode)
+{
+	errno = EMFILE;
+	return is_due(FAULT_OPEN) ? -1 : __real_descriptor_open(directory, entry, flags, mode);
+}
+
+bool
+__wrap_descriptor_write(int fd, const void *bytes, size_t length)
+{
+	errno = ENOSPC;
+	return !is_due(FAULT_SPOOL) && __real_descriptor_write(fd, bytes, length);
+}
+
+bool
+__wrap_descriptor_read(int fd, void *to, size_t room, size_t *count, struct error *err)
+{
+	return !is_due_in_stream(err) && __real_descriptor_read(fd, to, room, count, err);
+}
+
 bool
 __wrap_byte_stream_peek(struct byte_stream *stream, const unsigned char **at, size_t *count,
 	struct error *err)
@@ -172,16 +216,24 @@ __wrap_byte_stream_seek(struct byte_stream *stream, uint64_t position, struct er
 	return !is_due_in_stream(err) && __real_byte_stream_seek(stream, position, err);
 }
 
-/* Where memory is short, the keys of a dict of more than sixteen are compared in pairs: of all calls
- * this is the only one that can be done without. */
+/* Where memory is short, the keys of a dict of more than sixteen are compared in pairs. */
 static const char has_large_dict[] = "zip_namespace_numpy.pt";
 /* Each run of it takes as long as a hundred others. */
 static const char costly[] = "zip_bomb_pkl.pt";
 
 /* ---- samples ------------------------------------------------------------------------ */
 
-enum form { FORM_PLAIN, FORM_DEFLATED, FORM_DEFLATED_INDEXED, FORM_ARCHIVE, FORM_COUNT };
-static const char *const form_names[] = { "plain", "deflated", "deflated, indexed", "archive" };
+enum form {
+	FORM_PLAIN, FORM_DEFLATED, FORM_DEFLATED_INDEXED,
+	FORM_ARCHIVE,           /* as a zip of no matter what */
+	FORM_STDIN,             /* "-", which is a file */
+	FORM_PIPE,              /* "-", which has to be spooled */
+	FORM_AHEAD,             /* inflated in two places at once */
+	FORM_WRITER,            /* the other way round: no sample is read */
+	FORM_COUNT,
+};
+static const char *const form_names[] = { "plain", "deflated", "deflated, indexed", "archive",
+	"standard input", "pipe", "ahead", "writer" };
 
 struct sample {
 	const char    *name;
@@ -284,16 +336,78 @@ read_archive(struct byte_stream *stream, struct error *err)
 	return done;
 }
 
+static struct input_file *
+open_standard_input(const struct sample *sample, enum form form, struct error *err)
+{
+	int                saved = dup(STDIN_FILENO), ends[2] = { -1, -1 };
+	struct input_file *file;
+
+	if (form == FORM_STDIN) {
+		memory_file_must((ends[0] = open(sample->plain, O_RDONLY)) >= 0, "open");
+	} else {
+		memory_file_must(sample->size < 60000 && pipe(ends) == 0
+			&& write(ends[1], sample->bytes, sample->size) == (ssize_t)sample->size, "pipe");
+		close(ends[1]);
+	}
+	dup2(ends[0], STDIN_FILENO);
+	close(ends[0]);
+	file = input_file_open("-", NULL, err);
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+	return file;
+}
+
+static bool
+take_slab(void *context, struct slab *slab, struct error *err)
+{
+	(void)context, (void)err;
+	slab_release(slab);
+	return true;
+}
+
+static bool
+inflate_in_two_places(const struct sample *sample, struct error *err)
+{
+	struct slab_pool     *pool = slab_pool_open(INFLATE_AHEAD_SLABS, err);
+	struct inflate_ahead *ahead = pool == NULL ? NULL : inflate_ahead_open(sample->size, 1 << 16,
+		pool, take_slab, NULL, err);
+	bool                  done = ahead != NULL
+		&& inflate_ahead_feed(ahead, sample->bytes, sample->size, true, err);
+
+	inflate_ahead_close(ahead);
+	slab_pool_close(pool);
+	return done;
+}
+
+static bool
+lay_out_file(struct error *err)
+{
+	static const struct torch_writer_tensor tensors[] = {
+		{ .name = "a", .dtype = DTYPE_FLOAT32, .rank = 1, .shape = { 6 } },
+		{ .name = "b", .dtype = DTYPE_FLOAT16, .rank = 1, .shape = { 4 }, .storage = 1 },
+	};
+	struct torch_writer *writer = torch_writer_open("pytorch_model", tensors, 2, err);
+	bool                 done = writer != NULL;
+
+	torch_writer_close(writer);
+	return done;
+}
+
 /* All of it, from the path on. */
 static bool
 read_sample(const struct sample *sample, enum form form, struct error *err)
 {
-	bool                is_plain = form == FORM_PLAIN || form == FORM_ARCHIVE;
-	struct input_file  *file = input_file_open(is_plain ? sample->plain : sample->packed,
-		NULL, err);
+	bool                is_plain = form != FORM_DEFLATED && form != FORM_DEFLATED_INDEXED;
+	struct input_file  *file;
 	struct byte_stream *stream = NULL;
 	bool                done = false;
 
+	if (form == FORM_AHEAD)
+		return inflate_in_two_places(sample, err);
+	if (form == FORM_WRITER)
+		return lay_out_file(err);
+	file = form == FORM_STDIN || form == FORM_PIPE ? open_standard_input(sample, form, err)
+		: input_file_open(is_plain ? sample->plain : sample->packed, NULL, err);
 	if (file != NULL)
 		stream = is_plain ? byte_stream_open(file, 0, sample->size, err)
 			: byte_stream_open_deflated(file, 0, sample->packed_size, sample->size, err);
@@ -307,13 +421,21 @@ read_sample(const struct sample *sample, enum form form, struct error *err)
 
 /* ---- sweeps ------------------------------------------------------------------------- */
 
+static unsigned sound[FORM_COUNT];      /* samples that can be read in that form */
+
+/* Is there another way where this call fails? */
+static bool
+can_do_without(const struct sample *sample, enum form form, enum fault fault)
+{
+	return fault == FAULT_RANDOM || (fault == FAULT_OPEN && form == FORM_PIPE)
+		|| (fault == FAULT_MEMORY && strcmp(sample->name, has_large_dict) == 0);
+}
+
 static void
 sweep(const struct sample *sample, enum form form, enum fault fault, const struct error *usual)
 {
 	const struct fault_row *row = &faults[fault];
 	bool                    fell_due = true;
-	bool                    can_do_without = fault == FAULT_MEMORY
-		&& strcmp(sample->name, has_large_dict) == 0;
 
 	for (unsigned call = 1; fell_due; call++) {
 		struct error err = { 0 };
@@ -328,7 +450,8 @@ sweep(const struct sample *sample, enum form form, enum fault fault, const struc
 		CHECK(done == (err.kind == ERROR_NONE), "%s (%s), %s in call %u: a value and a reason",
 			sample->name, form_names[form], row->what, call);
 		if (err.kind == usual->kind && strcmp(err.slug, usual->slug) == 0
-			&& (usual->kind != ERROR_NONE || !fell_due || can_do_without))
+			&& (usual->kind != ERROR_NONE || !fell_due
+			|| can_do_without(sample, form, fault)))
 			continue;
 		CHECK(err.kind == row->kind && (row->slug[0] == '\0'
 			|| strcmp(err.slug, row->slug) == 0), "%s (%s), %s in call %u: %d %s: %s",
@@ -338,19 +461,19 @@ sweep(const struct sample *sample, enum form form, enum fault fault, const struc
 }
 
 static void
-try_sample(const struct sample *sample)
+try_sample(const struct sample *sample, enum form last)
 {
-	for (enum form form = FORM_PLAIN; form < FORM_COUNT; form++) {
+	for (enum form form = FORM_PLAIN; form <= last; form++) {
 		struct error usual = { 0 };
 
-		read_sample(sample, form, &usual);
+		sound[form] += read_sample(sample, form, &usual);
 		for (enum fault fault = FAULT_MEMORY; fault < FAULT_COUNT; fault++)
 			sweep(sample, form, fault, &usual);
 	}
 }
 
 static void
-try_folder(const char *folder)
+try_folder(const char *folder, enum form last)
 {
 	static unsigned char bytes[1 << 20];
 	DIR                 *directory = opendir(folder);
@@ -370,7 +493,7 @@ try_folder(const char *folder)
 		memory_file_must((stream = fopen(path, "rb")) != NULL, path);
 		sample = sample_make(entry->d_name, bytes, fread(bytes, 1, sizeof bytes, stream));
 		fclose(stream);
-		try_sample(&sample);
+		try_sample(&sample, last);
 		sample_free(&sample);
 		count++;
 	}
@@ -381,8 +504,10 @@ try_folder(const char *folder)
 int
 main(void)
 {
-	try_folder("fixtures/container");
-	try_folder("fixtures/torch");
-	try_folder("fixtures/torch/bad");
+	try_folder("fixtures/container", FORM_WRITER);
+	try_folder("fixtures/torch", FORM_ARCHIVE);
+	try_folder("fixtures/torch/bad", FORM_ARCHIVE);
+	for (enum form form = FORM_PLAIN; form < FORM_COUNT; form++)
+		CHECK(sound[form] > 0, "no sound sample: %s", form_names[form]);
 	return check_end("reader_faults");
 }
