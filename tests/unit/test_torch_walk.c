@@ -105,6 +105,20 @@ static const struct row rows[] = {
 	{ "checksum of the last record", CORRUPT("truncated", "zip end record missing"),
 		STYLE_TORCH, { PUT(DESCRIPTOR, 3, 4, 4, 15) } },
 
+	/* the first record, which decides whether there is a walk at all */
+	{ "header longer than the file", CORRUPT("lh", "no local header"), STYLE_TORCH,
+		{ PUT(LOCAL, 0, 28, 2, 0xffff) } },
+	{ "name without a folder", UNSAFE("badname", "an absolute path"), STYLE_TORCH,
+		{ PUT(LOCAL, 0, 30, 1, '/'), PUT(CENTRAL, 0, 46, 1, '/') } },
+	{ "pickle with a large length", CORRUPT("lh", "size 1073741824"), STYLE_PLAIN,
+		{ PUT(LOCAL, 0, 22, 4, 1 << 30) } },
+	{ "checksum of the pickle", CORRUPT("dd", "data descriptor"), STYLE_TORCH,
+		{ PUT(DESCRIPTOR, 0, 4, 4, 7) } },
+	{ "stored length of the pickle", CORRUPT("dd", "data descriptor"), STYLE_TORCH,
+		{ PUT(DESCRIPTOR, 0, 8, 4, 7) } },
+	{ "length of the pickle", CORRUPT("dd", "data descriptor"), STYLE_TORCH,
+		{ PUT(DESCRIPTOR, 0, 12, 4, 7) } },
+
 	/* what records hold */
 	{ "version 11", UNSUPPORTED("version", "newer than supported"), STYLE_PLAIN,
 		{ PUT(DATA, 3, 0, 2, 0x3131), PUT(LOCAL, 3, 14, 4, 0), PUT(CENTRAL, 3, 16, 4, 0) } },
@@ -139,6 +153,8 @@ static const struct row rows[] = {
 		{ PUT(CENTRAL, 1, 42, 4, 0) } },
 	{ "entry repeated", CORRUPT("countbad", "more than the 4 records"), STYLE_PLAIN,
 		{ INSERT(END, 0, 0, "PK\1\2" ZEROS26 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0") } },
+	{ "entry missing", CORRUPT("countbad", "lists 3 entries, the archive has 4 records"),
+		STYLE_PLAIN, { PUT(CENTRAL, 3, 0, 4, 0x06054b50) } },
 	{ "comment of an entry", GOOD, STYLE_PLAIN, { INSERT(CENTRAL, 3, 55, "xyz"),
 		PUT(CENTRAL, 3, 32, 2, 3), PUT(TAIL, 0, -22 + 12, 4, ENTRIES + 3) } },
 
@@ -181,6 +197,8 @@ static const struct row rows[] = {
 	{ "64-bit offset of the directory", DISAGREE, STYLE_TORCH, { PUT(ZIP64, 0, 48, 8, 3) } },
 	{ "locator elsewhere", UNSAFE("zip64elsewhere", "found 17"), STYLE_TORCH,
 		{ PUT(LOCATOR, 0, 8, 8, 17) } },
+	{ "locator twice", UNSAFE("zip64elsewhere", "not where it must be"), STYLE_TORCH,
+		{ INSERT(END, 0, 0, "PK\6\7\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0") } },
 	{ "locator without a record", UNSAFE("zip64elsewhere", "not where it must be"), STYLE_PLAIN,
 		{ INSERT(END, 0, 0, "PK\6\7\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0") } },
 	{ "no locator", DISAGREE, STYLE_TORCH, { PUT(LOCATOR, 0, 0, 4, 0x06054b50) } },
@@ -345,10 +363,79 @@ check_records(void)
 	}
 }
 
+/* Cut inside what follows the pickle. */
+static void
+check_cuts(void)
+{
+	static const struct row   row = { "cut", CORRUPT("truncated", "zip end record missing"),
+		STYLE_TORCH, { NO_EDIT } };
+	const struct zip_part     parts[] = { RECORD_0, RECORD_1, RECORD_2, RECORD_3 };
+	struct zip_builder        zip = builder_make(parts, 4, STYLE_TORCH);
+
+	for (zip.length -= 1; zip.length >= zip.descriptor[0]; zip.length--)
+		check_zip(&row, &zip);
+	builder_free(&zip);
+}
+
+/* ---- deflated records --------------------------------------------------------------- */
+
+#define BLOCK "\1\x10\0\xef\xff"      /* the last block: 16 bytes as they are */
+#define CRC   0x68c4f033                /* of these, by Python's zlib.crc32 */
+
+/* Such a zip is not walked; what its records expand to is judged by the pass. */
+static void
+check_deflated(void)
+{
+	static const struct {
+		const char     *what, *data;
+		size_t          count;
+		uint64_t        length;
+		uint32_t        crc;
+		enum error_kind kind;
+		const char     *slug, *text;
+	} records[] = {
+		{ "as declared", BLOCK "0123456789abcdef", 21, 16, CRC, GOOD },
+		{ "byte behind it", BLOCK "0123456789abcdefx", 22, 16, CRC, CORRUPT("deflbad",
+			"bytes after the end of the compressed data") },
+		{ "block behind it", BLOCK "0123456789abcdef\1\0\0\xff\xff", 26, 16, CRC,
+			CORRUPT("deflbad", "bytes after the end of the compressed data") },
+		{ "one byte more", "\1\x11\0\xee\xff" "0123456789abcdefx", 22, 16, CRC,
+			UNSAFE("defllong", "beyond its declared 16 bytes") },
+		{ "one byte less", "\1\x0f\0\xf0\xff" "0123456789abcde", 20, 16, CRC,
+			CORRUPT("deflshort", "expands to 15 bytes, 16 declared") },
+		{ "no last block", "\0\x10\0\xef\xff" "0123456789abcdef", 21, 16, CRC,
+			CORRUPT("deflshort", "has no end") },
+		{ "no block", "\7" BLOCK "0123456789abcdef", 22, 16, CRC, CORRUPT("deflbad",
+			"damaged compressed data") },
+		{ "other bytes", BLOCK "0123456789abcdeF", 21, 16, CRC, CORRUPT("bitflip",
+			"CRC-32 mismatch (stored 68c4f033") },
+	};
+	static const size_t pieces[] = { 1, 7, 1 << 20 };
+
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		const struct zip_part parts[] = { RECORD_0, { "r/data/0", records[i].data, records[i].count,
+			8, records[i].length, records[i].crc }, RECORD_3 };
+		struct zip_builder    zip = builder_make(parts, 3, STYLE_TORCH);
+
+		for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
+			struct error err = { 0 };
+
+			read_zip(&zip, true, pieces[k], &err);
+			CHECK(err.kind == records[i].kind && strstr(err.text, records[i].text) != NULL,
+				"%s (pieces of %zu): %d: %s", records[i].what, pieces[k], err.kind,
+				err.text);
+			CHECK_TEXT(err.slug, records[i].slug, "%s", records[i].what);
+		}
+		builder_free(&zip);
+	}
+}
+
 int
 main(void)
 {
 	check_rows();
 	check_records();
+	check_cuts();
+	check_deflated();
 	return check_end("torch_walk");
 }
