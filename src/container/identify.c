@@ -327,7 +327,7 @@ static enum identity
 identify_head(struct byte_stream *stream, const struct head *head, struct error *err)
 {
 	const struct magic *magic = find_magic(head);
-	struct error        ignored = { 0 };
+	struct error        unread = { 0 };
 	bool                ends_like_zip = false;
 
 	if (head->length == 0) {
@@ -347,12 +347,11 @@ identify_head(struct byte_stream *stream, const struct head *head, struct error 
 	refuse_by_content(head, err);
 	/* Bytes before an archive: its reader says so better than "starts with ...".  Not looked
 	 * for where that would mean to inflate everything. */
-	if (strcmp(err->slug, "image") == 0 && !byte_stream_is_deflated(stream)
-	    && zip_end_is_there(stream, &ignored, &ends_like_zip) && ends_like_zip) {
-		*err = (struct error){ 0 };
-		return IDENTITY_ZIP;
+	if (strcmp(err->slug, "image") == 0 && !byte_stream_is_deflated(stream)) {
+		if (!zip_end_is_there(stream, &unread, &ends_like_zip) || ends_like_zip)
+			*err = unread;
 	}
-	return IDENTITY_REFUSED;
+	return ends_like_zip ? IDENTITY_ZIP : IDENTITY_REFUSED;
 }
 
 enum identity

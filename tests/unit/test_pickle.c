@@ -391,6 +391,10 @@ static const struct bad_row bad[] = {
 	{ BYTES("\x8c\x07os.path\x8c\x04join\x93."), ERROR_UNSAFE, "os", 15, "os.path.join" },
 	{ BYTES("\x8c\x13torch.serialization\x8c\x09os.system\x93."), ERROR_UNSAFE, "os", 32,
 	  "torch.serialization.os.system" },
+	{ BYTES("cbuiltins\ngetattr\nVx\n\x93."), ERROR_UNSAFE, "os", 21, "getattr" },
+	{ BYTES("Vx\ncbuiltins\ngetattr\n\x93."), ERROR_UNSAFE, "os", 21, "getattr" },
+	{ BYTES("cm\nf\ncbuiltins\ngetattr\nR."), ERROR_UNSAFE, "os", 23, "getattr" },
+	{ BYTES("cbuiltins\ngetattr\nNa."), ERROR_UNSAFE, "os", 19, "getattr" },
 	/* builtins.getattr, other than for a member of an enum */
 	{ BYTES("cbuiltins\ngetattr\n."), ERROR_UNSAFE, "os", 18, "getattr" },
 	{ BYTES("Ncbuiltins\ngetattr\n0."), ERROR_UNSAFE, "os", 19, "getattr" },
@@ -516,6 +520,24 @@ test_running_out(void)
 		check_arenas(&good[i], i);
 		check_windows(&good[i], i);
 	}
+}
+
+/* Values that take no memory of their own still take room on the stack. */
+static void
+test_full_stack(void)
+{
+	char         bytes[1200];
+	struct arena arena;
+	struct error err;
+	size_t       consumed;
+
+	memset(bytes, 'N', sizeof bytes);
+	arena_init(&arena, 1024 * sizeof(void *));
+	CHECK(run_pickle(bytes, sizeof bytes, 0, &pickle_default_limits, &arena, NULL, &consumed,
+		&err) == NULL && err.kind == ERROR_LIMIT, "%s", err.text);
+	CHECK_TEXT(err.slug, "oom", "%s", err.text);
+	CHECK_TEXT(err.text, "more than 1024 values on the stack at byte 1024", "stack");
+	arena_fini(&arena);
 }
 
 /* More names than the first tables have room for, each twice. */
@@ -873,6 +895,7 @@ main(void)
 	setlocale(LC_ALL, "");
 	test_good();
 	test_running_out();
+	test_full_stack();
 	test_many_globals();
 	test_long_names();
 	test_bad();

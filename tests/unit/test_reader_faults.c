@@ -15,6 +15,7 @@
 #include "torch/torch_file.h"
 #include "torch/torch_pass.h"
 #include "torch/torch_writer.h"
+#include "zip_edits.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -501,9 +502,45 @@ try_folder(const char *folder, enum form last)
 	CHECK(count > 3, "%s: %u samples", folder, count);
 }
 
+/* Archives that are wrong in a way that takes more reading to name, and one with a record that is
+ * longer than the window of a stream. */
+static void
+try_built(void)
+{
+	static char            large[100000];
+	const struct zip_part  part = { "r/x", large, sizeof large, 0, 0, 0 };
+	static const struct {
+		const char *name;
+		struct edit edits[2];
+	} rows[] = {
+		{ "large record", { NO_EDIT, NO_EDIT } },
+		{ "bytes before the archive", { INSERT(START, 0, 0, "abcd"), NO_EDIT } },
+		{ "bytes before, which offsets know of", { PUT(CENTRAL, 0, 42, 4, 4),
+			INSERT(START, 0, 0, "abcd") } },
+		{ "bytes before the end record", { INSERT(END, 0, 0, "abcd"), NO_EDIT } },
+		{ "no entry declared", { PUT(END, 0, 8, 4, 0), NO_EDIT } },
+		{ "no end record", { PUT(END, 0, 0, 4, 0), NO_EDIT } },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct zip_builder zip = builder_make(&part, 1, STYLE_PLAIN);
+		struct sample      sample;
+
+		if (rows[i].edits[0].place == CENTRAL)  /* and the directory moves as well */
+			builder_put(&zip, zip.end + 16, 4, zip.central[0] + 4);
+		edit_apply(&zip, &rows[i].edits[0]);
+		edit_apply(&zip, &rows[i].edits[1]);
+		sample = sample_make(rows[i].name, zip.bytes, zip.length);
+		try_sample(&sample, FORM_ARCHIVE);
+		sample_free(&sample);
+		builder_free(&zip);
+	}
+}
+
 int
 main(void)
 {
+	try_built();
 	try_folder("fixtures/container", FORM_WRITER);
 	try_folder("fixtures/torch", FORM_ARCHIVE);
 	try_folder("fixtures/torch/bad", FORM_ARCHIVE);

@@ -359,6 +359,68 @@ test_rules(void)
 	}
 }
 
+/* ---- descriptors -------------------------------------------------------------------- */
+
+/* What other writers put behind a record; where more than one form fits, the one that leaves no
+ * gap. */
+static void
+test_descriptors(void)
+{
+	static const struct {
+		const char     *what;
+		struct zip_part part;
+		size_t          end;            /* of the record, before the edit */
+		struct edit     edit;
+		size_t          inserted;
+		const char     *torch_slug, *download_slug;
+	} descriptors[] = {
+		{ "32 bits", STORED("a/x", "y"), 33 + 1 + 12, NO_EDIT, 0, "dd", "" },
+		{ "32 bits, signature", STORED("a/x", "y"), 33 + 1 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "PK\7\10"), 4, "", "" },
+		{ "32 bits, no data", STORED("a/x", ""), 33 + 12, NO_EDIT, 0, "dd", "" },
+		{ "64 bits, no data", STORED("a/x", ""), 33 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "\0\0\0\0\0\0\0\0"), 8, "dd", "" },
+		{ "64 bits, signature, no data", STORED("a/x", ""), 33 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "PK\7\10\0\0\0\0\0\0\0\0"), 12, "", "" },
+		{ "too long, no data", STORED("a/x", ""), 33 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "\0\0\0\0"), 4, "dd", "gapcd" },
+	};
+
+	for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++) {
+		struct zip_builder zip = builder_make(&descriptors[i].part, 1, STYLE_STREAMED);
+		struct error       err = { 0 };
+
+		builder_put(&zip, zip.end + 16, 4, descriptors[i].end + descriptors[i].inserted);
+		edit_apply(&zip, &descriptors[i].edit);
+		try_bytes(zip.bytes, zip.length, ZIP_TORCH, &err);
+		CHECK_TEXT(err.slug, descriptors[i].torch_slug, "%s, torch: %s",
+			descriptors[i].what, err.text);
+		err = (struct error){ 0 };
+		try_bytes(zip.bytes, zip.length, ZIP_DOWNLOAD, &err);
+		CHECK_TEXT(err.slug, descriptors[i].download_slug, "%s, download: %s",
+			descriptors[i].what, err.text);
+		builder_free(&zip);
+	}
+}
+
+/* Of a folder some writers say that a descriptor follows, and write none. */
+static void
+test_folder_without_descriptor(void)
+{
+	static const struct zip_part parts[] = { STORED("a/", ""), STORED("b", ""), STORED("c", "y") };
+
+	for (int record = 0; record < 2; record++) {
+		struct zip_builder zip = builder_make(parts, 3, STYLE_PLAIN);
+		struct error       err = { 0 };
+
+		builder_put(&zip, zip.local[record] + 6, 2, 8);
+		builder_put(&zip, zip.central[record] + 8, 2, 8);
+		try_bytes(zip.bytes, zip.length, ZIP_DOWNLOAD, &err);
+		CHECK_TEXT(err.slug, record == 0 ? "" : "dd", "record %d: %s", record, err.text);
+		builder_free(&zip);
+	}
+}
+
 /* ---- names ------------------------------------------------------------------------- */
 
 static void
@@ -401,6 +463,8 @@ main(void)
 {
 	test_rows();
 	test_rules();
+	test_descriptors();
+	test_folder_without_descriptor();
 	test_names();
 	return check_end("zip_archive");
 }
