@@ -6,7 +6,8 @@ import shutil
 import tempfile
 
 RANGE = re.compile(r", (\d+), (\d+), (?:SYNC|POSIX)_")
-PIECE = re.compile(r", (\d+), (\d+)\) += \d+$")
+# The offset, and how many bytes it was.
+PIECE = re.compile(r", (\d+)\) += (\d+)$")
 
 
 def within(ranges, start, end):
@@ -26,8 +27,8 @@ def check_order(bench, calls, what):
         if name in ("sync_file_range", "fadvise64"):
             offset, length = (int(number) for number in RANGE.search(rest).groups())
             (synced if name == "sync_file_range" else dropped).append((offset, offset + length))
-        elif name in ("pwrite64", "pread64"):
-            length, offset = (int(number) for number in PIECE.search(rest).groups())
+        elif name in ("pwritev", "pread64"):
+            offset, length = (int(number) for number in PIECE.search(rest).groups())
             if name == "pread64":
                 read += length
                 if not within(synced, offset, offset + length) \
