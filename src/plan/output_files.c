@@ -290,8 +290,8 @@ wait_for_tensor(struct output_files *files, size_t tensor, struct error *err)
 	return is_there || error_set(err, ERROR_INTERNAL, "incomplete", "not all of it was written");
 }
 
-/* The kernel begins to write out what is behind the reader, so that the last fsync finds
- * little to do.  Only advice: faults show up in fsync. */
+/* The kernel begins to write out what lies between, so that the last fsync finds little to do.
+ * Only advice: faults show up in fsync. */
 static void
 start_writeback(int fd, uint64_t before, uint64_t now)
 {
@@ -311,6 +311,7 @@ settle(struct reader *reader, size_t file, uint64_t end, struct error *err)
 {
 	struct output_files      *files = reader->files;
 	const struct stored_file *facts = &files->plan->files->files[file];
+	int                       fd = files->parts[file].fd;
 
 	while (reader->settled < end) {
 		uint64_t left = facts->bytes - reader->settled, kept;
@@ -326,9 +327,12 @@ settle(struct reader *reader, size_t file, uint64_t end, struct error *err)
 			if (!wait_for_tensor(files, i, err))
 				return false;
 		}
-		if (!page_cache_drop(files->parts[file].fd, reader->settled, step, &kept, err))
+		if (!page_cache_drop(fd, reader->settled, step, &kept, err))
 			return false;
+		/* This step is fetched in one go; while it is hashed, the next is written. */
+		posix_fadvise(fd, (off_t)reader->settled, (off_t)step, POSIX_FADV_WILLNEED);
 		reader->settled += step;
+		start_writeback(fd, reader->settled, reader->settled + SETTLED_BYTES);
 		pthread_mutex_lock(&files->lock);
 		files->kept += kept;
 		pthread_mutex_unlock(&files->lock);
