@@ -6,6 +6,7 @@
  */
 #include "check.h"
 #include "memory_file.h"
+#include "torch/torch_directory.h"
 #include "torch/torch_file.h"
 #include "torch/torch_pass.h"
 #include "zip_edits.h"
@@ -430,6 +431,24 @@ check_deflated(void)
 	}
 }
 
+/* ---- limits ------------------------------------------------------------------------- */
+
+static void
+check_most_records(void)
+{
+	struct error            err = { 0 };
+	struct torch_directory *directory = torch_directory_open(&err);
+	struct zip_local_header header = { .name = "r/x", .name_length = 3 };
+	unsigned                count = 0;
+
+	memory_file_must(directory != NULL, err.text);
+	while (count <= 1000000 && torch_directory_note(directory, &header, count * 33, 0, 0, &err))
+		count++;
+	CHECK(count == 1000000 && err.kind == ERROR_LIMIT, "%u records: %s", count, err.text);
+	CHECK_TEXT(err.slug, "manynames", "%s", err.text);
+	torch_directory_close(directory);
+}
+
 int
 main(void)
 {
@@ -437,5 +456,6 @@ main(void)
 	check_records();
 	check_cuts();
 	check_deflated();
+	check_most_records();
 	return check_end("torch_walk");
 }
