@@ -108,6 +108,9 @@ error_in_member(struct error *err, const char *member)
 bool
 error_in_tensor(struct error *err, const char *tensor)
 {
+	/* What cannot be written may have waited longer, and be of another one. */
+	if (err->kind == ERROR_NO_OUTPUT && err->file[0] != '\0')
+		return false;
 	if (err->tensor[0] == '\0')
 		snprintf(err->tensor, sizeof err->tensor, "%s", tensor);
 	return false;

@@ -271,6 +271,7 @@ meet_ahead(struct inflate_ahead *ahead, struct error *err)
 	}
 	ahead->front = ahead->ahead;
 	ahead->ahead = before;
+	before->goes_on = false;        /* until it is set to another place */
 	ahead->ahead_start = UINT64_MAX;
 	ahead->met++;
 	end_slab(before);

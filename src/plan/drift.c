@@ -31,6 +31,17 @@ drift_add(struct drift *drift, enum dtype dtype, const unsigned char *used,
 	}
 }
 
+void
+drift_join(struct drift *drift, const struct drift *other)
+{
+	if (drift->elements == 0)
+		drift->shard = other->shard;
+	drift->elements += other->elements;
+	drift->square_sum += other->square_sum;
+	if (other->largest > drift->largest)
+		drift->largest = other->largest;
+}
+
 double
 drift_square_sum(enum dtype dtype, const unsigned char *elements, size_t count)
 {

@@ -20,6 +20,8 @@ struct drift {
 /* Adds what differs between `count` elements. */
 void   drift_add(struct drift *drift, enum dtype dtype, const unsigned char *used,
 	const unsigned char *replica, size_t count, size_t shard);
+/* Adds what was found with other elements. */
+void   drift_join(struct drift *drift, const struct drift *other);
 /* Sum of squares of `count` elements. */
 double drift_square_sum(enum dtype dtype, const unsigned char *elements, size_t count);
 

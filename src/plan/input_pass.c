@@ -490,11 +490,11 @@ static bool
 open_conveyors(struct input_pass *pass, struct error *err)
 {
 	const struct shards *shards = pass->shards;
-	bool                 beside = pass->options.threads > 1, deflated = false;
+	bool                 beside = pass->options.threads > 1, all_deflated = true;
 
 	for (size_t i = 0; i < shards->count; i++)
-		deflated = deflated || (shards->items[i].stream != NULL
-			&& byte_stream_is_deflated(shards->items[i].stream));
+		all_deflated = all_deflated && shards->items[i].stream != NULL
+			&& byte_stream_is_deflated(shards->items[i].stream);
 	/* One lane for two cores: there is more to do than digests. */
 	for (unsigned i = 0; i < DIGEST_LANES && i < shards->input_count
 		&& (i == 0 || i < pass->options.threads / 2); i++) {
@@ -504,9 +504,10 @@ open_conveyors(struct input_pass *pass, struct error *err)
 			return false;
 		pass->lane_count++;
 	}
+	/* One thread has the records: that of the members, where any of these has some. */
 	return (pass->to_members = conveyor_open(beside, take_raw, pass, err)) != NULL
-		&& (pass->to_records = conveyor_open(beside && deflated, take_inflated, pass, err))
-			!= NULL;
+		&& (pass->to_records = conveyor_open(beside && all_deflated, take_inflated, pass,
+			err)) != NULL;
 }
 
 struct input_pass *

@@ -15,6 +15,13 @@ struct piece {
 	size_t   early_shard;
 };
 
+/* How far the replicas of a tensor are from its slices. */
+struct agreement {
+	struct drift drift;             /* from what is used */
+	struct drift early;             /* from a replica that stood in for a slice to come */
+	bool         misled;            /* that one is not as the slice is: `early` tells nothing */
+};
+
 /* A tensor that is finished in memory. */
 struct gathered {
 	unsigned char *elements;        /* NULL: it is not */
@@ -25,14 +32,15 @@ struct scatter {
 	const struct plan  *plan;
 	struct scatter_target target;
 	struct panels      *panels;
-	struct drift       *drifts;             /* by tensor */
+	struct agreement   *agreements;         /* by tensor */
 	struct cast_overflow *overflows;        /* by tensor */
 	struct gathered    *gathered;           /* by tensor */
 	uint64_t           *left;               /* by tensor: elements that are still to come */
 	uint64_t           *compared;           /* by copy: elements of a replica that came */
 	struct piece       *pieces;
 	uint64_t            elements_done, elements_planned;
-	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with */
+	unsigned char       used[COMPARE_BYTES];        /* what a replica is compared with, and
+	                                                 * other elements for a moment */
 	unsigned char      *cast;               /* SCATTER_CAST_BYTES, NULL: nothing is cast */
 	size_t              shard, storage, first_copy, copy_count;     /* the last looked up */
 };
@@ -88,8 +96,8 @@ target_read(struct scatter *scatter, size_t tensor, uint64_t offset, unsigned ch
 
 /* Bytes that came against those that stand in their place; the difference is `shard`'s. */
 static bool
-compare_run(struct scatter *scatter, size_t tensor, uint64_t offset, const unsigned char *bytes,
-	size_t count, size_t shard, struct error *err)
+compare_run(struct scatter *scatter, struct drift *drift, size_t tensor, uint64_t offset,
+	const unsigned char *bytes, size_t count, size_t shard, struct error *err)
 {
 	enum dtype dtype = put_dtype(scatter, tensor);
 
@@ -98,13 +106,19 @@ compare_run(struct scatter *scatter, size_t tensor, uint64_t offset, const unsig
 
 		if (!target_read(scatter, tensor, offset, scatter->used, step, err))
 			return false;
-		drift_add(&scatter->drifts[tensor], dtype, scatter->used, bytes,
-			step / dtype_size(dtype), shard);
+		drift_add(drift, dtype, scatter->used, bytes, step / dtype_size(dtype), shard);
 		bytes += step;
 		offset += step;
 		count -= step;
 	}
 	return true;
+}
+
+/* Of `count` from `from` on, how many lie below `end`. */
+static uint64_t
+up_to(uint64_t from, uint64_t end, uint64_t count)
+{
+	return end <= from ? 0 : end - from < count ? end - from : count;
 }
 
 /*
@@ -115,23 +129,27 @@ static bool
 put_replica(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset,
 	const unsigned char *bytes, uint64_t count, struct error *err)
 {
-	struct piece *piece = &scatter->pieces[copy->piece];
-	uint64_t     *came = &scatter->compared[copy - scatter->plan->copies];
-	uint64_t      there = piece->written > piece->early ? piece->written : piece->early;
-	uint64_t      known = scatter->target.place == NULL ? count
-		: there <= *came ? 0 : there - *came < count ? there - *came : count;
-	size_t        size = dtype_size(put_dtype(scatter, copy->tensor));
+	struct agreement *agreement = &scatter->agreements[copy->tensor];
+	struct piece     *piece = &scatter->pieces[copy->piece];
+	uint64_t         *came = &scatter->compared[copy - scatter->plan->copies];
+	bool              is_there = scatter->target.place == NULL
+		&& scatter->gathered[copy->tensor].elements == NULL;
+	uint64_t          used = is_there ? count : up_to(*came, piece->written, count);
+	uint64_t          early = used + up_to(*came + used, piece->early, count - used);
+	size_t            size = dtype_size(put_dtype(scatter, copy->tensor));
 
 	*came += count;
-	if (known > 0 && !compare_run(scatter, copy->tensor, offset, bytes, known * size,
-		copy->shard, err))
+	if (!compare_run(scatter, &agreement->drift, copy->tensor, offset, bytes, used * size,
+		copy->shard, err)
+	    || !compare_run(scatter, &agreement->early, copy->tensor, offset + used * size,
+		bytes + used * size, (early - used) * size, copy->shard, err))
 		return false;
-	if (known == count)
+	if (early == count)
 		return true;
 	piece->early = *came;
 	piece->early_shard = copy->shard;
-	return target_place(scatter, copy->tensor, offset + known * size, bytes + known * size,
-		(count - known) * size, err);
+	return target_place(scatter, copy->tensor, offset + early * size, bytes + early * size,
+		(count - early) * size, err);
 }
 
 static bool
@@ -139,12 +157,15 @@ put_slice(struct scatter *scatter, const struct plan_copy *copy, uint64_t offset
 	const unsigned char *bytes, uint64_t count, struct error *err)
 {
 	struct piece *piece = &scatter->pieces[copy->piece];
-	uint64_t      early = piece->early <= piece->written ? 0 : piece->early - piece->written;
+	uint64_t      early = up_to(piece->written, piece->early, count);
 	size_t        size = dtype_size(put_dtype(scatter, copy->tensor));
+	struct agreement *agreement = &scatter->agreements[copy->tensor];
+	uint64_t      differed = agreement->drift.elements;
 
-	if (early > 0 && !compare_run(scatter, copy->tensor, offset, bytes,
-		(early < count ? early : count) * size, piece->early_shard, err))
+	if (!compare_run(scatter, &agreement->drift, copy->tensor, offset, bytes, early * size,
+		piece->early_shard, err))
 		return false;
+	agreement->misled = agreement->misled || agreement->drift.elements != differed;
 	piece->written += count;
 	return target_write(scatter, copy->tensor, offset, bytes, count * size, err);
 }
@@ -201,24 +222,25 @@ finish_gathered(struct scatter *scatter, size_t tensor, struct error *err)
 {
 	const struct plan_tensor *target = &scatter->plan->tensors[tensor];
 	struct gathered          *gathered = &scatter->gathered[tensor];
+	struct gathered           made = *gathered;
 	size_t                    size = dtype_size(target->dtype);
-	uint64_t                  count = target->bytes / size;
-	unsigned char            *finished = malloc(target->bytes + 1);
-	bool                      done;
+	uint64_t                  count = target->bytes / size, room = COMPARE_BYTES / size;
+	bool                      done = true;
 
-	if (finished == NULL)
-		return error_no_memory(err, target->bytes);
-	for (uint64_t i = 0; i < count; i++) {
-		double value = finished_value(target, gathered, i);
-
-		cast_elements(DTYPE_FLOAT64, (const unsigned char *)&value, target->dtype,
-			finished + i * size, 1, &scatter->overflows[tensor]);
-	}
-	free(gathered->elements);
-	free(gathered->sums);
 	*gathered = (struct gathered){ NULL, NULL };
-	done = target_write(scatter, tensor, 0, finished, target->bytes, err);
-	free(finished);
+	for (uint64_t first = 0; first < count && done; first += room) {
+		uint64_t step = count - first < room ? count - first : room;
+
+		for (uint64_t i = 0; i < step; i++) {
+			double value = finished_value(target, &made, first + i);
+
+			cast_elements(DTYPE_FLOAT64, (const unsigned char *)&value, target->dtype,
+				scatter->used + i * size, 1, &scatter->overflows[tensor]);
+		}
+		done = target_write(scatter, tensor, first * size, scatter->used, step * size, err);
+	}
+	free(made.elements);
+	free(made.sums);
 	return done;
 }
 
@@ -330,13 +352,13 @@ open_tables(struct scatter *scatter, struct error *err)
 {
 	const struct plan *plan = scatter->plan;
 
-	scatter->drifts = calloc(plan->tensor_count, sizeof *scatter->drifts);
+	scatter->agreements = calloc(plan->tensor_count, sizeof *scatter->agreements);
 	scatter->overflows = calloc(plan->tensor_count, sizeof *scatter->overflows);
 	scatter->gathered = calloc(plan->tensor_count, sizeof *scatter->gathered);
 	scatter->left = calloc(plan->tensor_count, sizeof *scatter->left);
 	scatter->compared = calloc(plan->copy_count + 1, sizeof *scatter->compared);
 	scatter->pieces = calloc(plan->piece_count + 1, sizeof *scatter->pieces);
-	if (scatter->drifts == NULL || scatter->overflows == NULL || scatter->gathered == NULL
+	if (scatter->agreements == NULL || scatter->overflows == NULL || scatter->gathered == NULL
 	    || scatter->left == NULL || scatter->compared == NULL || scatter->pieces == NULL)
 		return error_no_memory(err, plan->copy_count * sizeof *scatter->compared);
 	for (size_t i = 0; i < plan->tensor_count && scatter->cast == NULL; i++)
@@ -377,6 +399,9 @@ scatter_open(const struct plan *plan, const struct scatter_target *target, size_
 bool
 scatter_finish(struct scatter *scatter, struct error *err)
 {
+	for (size_t i = 0; i < scatter->plan->tensor_count; i++)
+		if (!scatter->agreements[i].misled)
+			drift_join(&scatter->agreements[i].drift, &scatter->agreements[i].early);
 	return scatter->elements_done == scatter->elements_planned
 		|| error_set(err, ERROR_INTERNAL, "incomplete",
 			"%llu of %llu elements were carried out",
@@ -393,7 +418,7 @@ scatter_bytes_bound(size_t panel_bytes)
 const struct drift *
 scatter_drift(const struct scatter *scatter, size_t tensor)
 {
-	return &scatter->drifts[tensor];
+	return &scatter->agreements[tensor].drift;
 }
 
 const struct cast_overflow *
@@ -418,6 +443,6 @@ scatter_close(struct scatter *scatter)
 	free(scatter->left);
 	free(scatter->overflows);
 	free(scatter->cast);
-	free(scatter->drifts);
+	free(scatter->agreements);
 	free(scatter);
 }

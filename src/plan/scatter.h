@@ -23,7 +23,7 @@ struct scatter_target {
 	void *context;
 	bool (*write)(void *context, size_t tensor, uint64_t offset, const unsigned char *bytes,
 		size_t count, struct error *err);
-	/* NULL: a replica need not wait for its slice, for what it repeats is there. */
+	/* NULL: what a replica repeats can be read before its slice comes. */
 	bool (*place)(void *context, size_t tensor, uint64_t offset, const unsigned char *bytes,
 		size_t count, struct error *err);
 	bool (*read)(void *context, size_t tensor, uint64_t offset, unsigned char *to,

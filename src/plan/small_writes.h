@@ -12,7 +12,8 @@
  * Writes to files, where a small piece waits for what lies beside it, on either side: the few KiB
  * of a norm, what a rank has of a bias, the header of a record, the odd bytes of an element that
  * came in two reads.  One stretch waits at a time.  It goes out with a large piece that it touches,
- * or before a small one that it does not touch.  All zeros is a beginning.
+ * and before one that is small and does not touch it, or that is for the same place.  All zeros is
+ * a beginning.
  */
 struct small_writes {
 	int           fd;
