@@ -90,6 +90,12 @@ def make_cases(program, scratch):
     def unsigned(box):
         shutil.copytree(model, f"{box}/model")
 
+    def broken(box):
+        """More problems than there is room for at first."""
+        unsigned(box)
+        with open(f"{box}/model/SHA256SUMS", "a") as sums:
+            sums.writelines(f"{'0' * 64}  gone{number}\n" for number in range(20))
+
     convert = ["convert", "-q", "-j1"]
     cases = [
         Case("zip", [*convert, ZIP, "-o", "out"], output="out"),
@@ -109,6 +115,7 @@ def make_cases(program, scratch):
         Case("verify-source", ["verify", "--progress=none", "-j1", model, "--source", ZIP]),
         Case("verify-signature", ["verify", "--progress=none", model, "--signature",
                                   f"{scratch}/model.sig", "--key", key]),
+        Case("verify-broken", ["verify", "--progress=none", "model"], broken),
         Case("diff", ["diff", "--progress=none", *WEIGHTS]),
         Case("sign", ["sign", "-q", "model", "--key", key], unsigned,
              output="model/model.sig", is_random=True),

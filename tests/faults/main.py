@@ -49,7 +49,7 @@ def sweep(checks, program, cases, scratch, everything):
     files = ["zip", "dist", "force", "stream", "inspect", "inspect-hf", "verify",
              "verify-source", "diff", "sign"]
     memory = ["zip", "json", "inspect", "inspect-json", "inspect-hf", "verify",
-              "verify-source", "verify-signature", "diff", "sign"]
+              "verify-source", "verify-signature", "verify-broken", "diff", "sign"]
     signals = ["zip", "force", "stream", "sign"]
     if everything:
         # With threads the calls come in another order each time; this one makes thousands.
