@@ -1,123 +1,14 @@
 #include "megatron/dist_metadata.h"
 
-#include "base/text.h"
-
 #include "check.h"
 #include "memory_file.h"
-
-#include <inttypes.h>
+#include "object_pickle.h"
 
 /*
- * Indexes of distributed checkpoints (.metadata), from a notation of their objects:
- *
- *   Name(key:VALUE,...)     an object of that class with these attributes
- *   Name<VALUE,...>         an object whose state is a tuple
- *   {VALUE:VALUE,...}       a dict       [VALUE,...] a list       <VALUE,...> a tuple
- *   'text' (~ the byte 255) 5 N          @MODULE.NAME a global
- *
- * Each row changes one thing in an index that is good.  The classes and their attributes are
- * those of torch/distributed/checkpoint/metadata.py and filesystem.py.
+ * Indexes of distributed checkpoints (.metadata).  Each row changes one thing in an index that
+ * is good.  The classes and their attributes are those of
+ * torch/distributed/checkpoint/metadata.py and filesystem.py.
  */
-
-static const char *put_value(struct text *pickle, const char *at);
-
-static void
-put_u32(struct text *pickle, uint32_t number)
-{
-	unsigned char bytes[4] = { (unsigned char)number, (unsigned char)(number >> 8),
-		(unsigned char)(number >> 16), (unsigned char)(number >> 24) };
-
-	text_add_bytes(pickle, bytes, sizeof bytes);
-}
-
-static const char *
-put_text(struct text *pickle, const char *at, const char *ends)
-{
-	size_t length = strcspn(at, ends);
-
-	text_add(pickle, "X");
-	put_u32(pickle, (uint32_t)length);
-	for (size_t i = 0; i < length; i++)
-		text_add_bytes(pickle, at[i] == '~' ? "\xff" : at + i, 1);
-	return at + length;
-}
-
-/* `end` and what is before it; "open" and "close" are what the pickle has around it. */
-static const char *
-put_items(struct text *pickle, const char *at, char end, const char *open, const char *close)
-{
-	text_add(pickle, "%s", open);
-	while (*at != end) {
-		at = put_value(pickle, at);
-		at += *at == ',' || *at == ':';
-	}
-	text_add(pickle, "%s", close);
-	return at + 1;
-}
-
-static const char *
-put_number(struct text *pickle, const char *at)
-{
-	int     length = (int)strspn(at, "-0123456789");
-	int64_t number = strtoll(at, NULL, 10);
-
-	text_add_bytes(pickle, "\212\010", 2);          /* LONG1 of 8 bytes */
-	put_u32(pickle, (uint32_t)((uint64_t)number & 0xffffffff));
-	put_u32(pickle, (uint32_t)((uint64_t)number >> 32));
-	return at + length;
-}
-
-static const char *
-put_object(struct text *pickle, const char *at)
-{
-	size_t length = strcspn(at, "(<");
-
-	text_add(pickle, "ctorch.distributed.checkpoint.metadata\n%.*s\n)\x81", (int)length, at);
-	at += length;
-	if (*at == '<') {
-		at = put_items(pickle, at + 1, '>', "(", "tb");
-		return at;
-	}
-	text_add(pickle, "}(");
-	for (at++; *at != ')'; at += *at == ',') {
-		at = put_text(pickle, at, ":");
-		at = put_value(pickle, at + 1);
-	}
-	text_add(pickle, "ub");
-	return at + 1;
-}
-
-static const char *
-put_global(struct text *pickle, const char *at)
-{
-	size_t length = strcspn(at, ",)]>}"), dot = strcspn(at, ".");
-
-	text_add(pickle, "c%.*s\n%.*s\n", (int)dot - 1, at + 1, (int)(length - dot - 1), at + dot + 1);
-	return at + length;
-}
-
-static const char *
-put_value(struct text *pickle, const char *at)
-{
-	switch (*at) {
-	case '{':
-		return put_items(pickle, at + 1, '}', "}(", "u");
-	case '[':
-		return put_items(pickle, at + 1, ']', "](", "e");
-	case '<':
-		return put_items(pickle, at + 1, '>', "(", "t");
-	case '\'':
-		return put_text(pickle, at + 1, "'") + 1;
-	case '@':
-		return put_global(pickle, at);
-	case 'N':
-		text_add(pickle, "N");
-		return at + 1;
-	default:
-		return strchr("-0123456789", *at) != NULL ? put_number(pickle, at)
-			: put_object(pickle, at);
-	}
-}
 
 /* ---- the index -------------------------------------------------------------------------- */
 
@@ -238,9 +129,7 @@ make_pickle(struct text *pickle, const struct row *row)
 
 	memory_file_must(at != NULL, row->what);
 	text_add(&notation, "%.*s%s%s", (int)(at - good), good, row->to, at + strlen(row->from));
-	text_add_bytes(pickle, "\200\002", 2);
-	put_value(pickle, notation.bytes);
-	text_add(pickle, ".");
+	object_pickle_add(pickle, notation.bytes);
 	memory_file_must(!pickle->failed && !notation.failed, "memory");
 	text_free(&notation);
 }
@@ -323,9 +212,7 @@ test_contents(void)
 	struct error              err;
 	struct text               pickle = { 0 };
 
-	text_add_bytes(&pickle, "\200\002", 2);
-	put_value(&pickle, full);
-	text_add(&pickle, ".");
+	object_pickle_add(&pickle, full);
 	CHECK(read_index(&pickle, &arena, &metadata, &err), "%s", err.text);
 	CHECK(metadata.tensor_count == 1 && metadata.prediction_heads == 1, "%zu tensors, %zu heads",
 		metadata.tensor_count, metadata.prediction_heads);
