@@ -175,18 +175,24 @@ inspect(const struct scenario *scenario)
 }
 
 static struct outcome
-convert(const struct scenario *scenario)
+convert_as(const struct scenario *scenario, const char *qkv_layout)
 {
 	struct m2h_conversion *made = m2h_convert(&(struct m2h_convert_options){
 		.source = scenario->path, .destination = scenario->other, .threads = 1,
 		.replace = true, .weights = "both", .replicas = "mean", .tokenizer = "none",
-		.max_shard_bytes = 40000 });
+		.max_shard_bytes = 40000, .qkv_layout = qkv_layout });
 	struct outcome         outcome = no_answer();
 
 	if (made != NULL)
 		outcome = make_outcome(made->status, &made->error, made->tensors);
 	m2h_conversion_free(made);
 	return outcome;
+}
+
+static struct outcome
+convert(const struct scenario *scenario)
+{
+	return convert_as(scenario, NULL);
 }
 
 static struct outcome
@@ -303,11 +309,13 @@ check_scenario(const struct scenario *scenario)
 	}
 }
 
-/* A model in shards of both forms, its list of digests, a key, and a signature. */
+/* A model in shards of both forms, its list of digests, a key, and a signature; and the same
+ * with the rows of QKV in another order than they are. */
 static bool
 prepare(const char *source)
 {
 	struct scenario convert_to = { .path = source, .other = scratch_path("model") };
+	struct scenario mistaken = { .path = source, .other = scratch_path("mistaken") };
 	struct scenario sign_it = { .path = scratch_path("model"), .other = scratch_path("sig") };
 	char            command[600];
 
@@ -315,7 +323,8 @@ prepare(const char *source)
 		"ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=test -addext "
 		"keyUsage=digitalSignature -keyout %s/key.pem -out %s/cert.pem >%s/log 2>&1",
 		scratch, scratch, scratch);
-	if (system(command) != 0 || convert(&convert_to).status != M2H_OK)
+	if (system(command) != 0 || convert(&convert_to).status != M2H_OK
+	    || convert_as(&mistaken, "0").status != M2H_OK)
 		return false;
 	snprintf(command, sizeof command, "cd %s/model && sha256sum *.json *.safetensors *.bin >SHA256SUMS", scratch);
 	return system(command) == 0 && sign(&sign_it).status == M2H_OK;
@@ -325,10 +334,11 @@ int
 main(void)
 {
 	static const char source[] = "fixtures/eras/good-small-B-v2.0-tp2-pp2.zip";
-	char              again[80], model[80], sig[80];
+	char              again[80], mistaken[80], model[80], sig[80];
 
 	scratch_open();
 	snprintf(again, sizeof again, "%s/again", scratch);
+	snprintf(mistaken, sizeof mistaken, "%s/mistaken", scratch);
 	snprintf(model, sizeof model, "%s/model", scratch);
 	snprintf(sig, sizeof sig, "%s/sig", scratch);
 	CHECK(prepare(source), "the openssl command is needed");
@@ -336,6 +346,11 @@ main(void)
 	const struct scenario scenarios[] = {
 		{ "inspect zip", source, NULL, inspect, M2H_OK },
 		{ "inspect folder", "fixtures/ngc/good-tp2", NULL, inspect, M2H_OK },
+		{ "inspect rank", "fixtures/ngc/good-tp2/iter_0001000/mp_rank_00", NULL, inspect, M2H_NO_INPUT },
+		{ "inspect shard", "fixtures/ngc/good-tp2/iter_0001000/mp_rank_01/model_optim_rng.pt", NULL, inspect, M2H_NO_INPUT },
+		{ "inspect iterations", "fixtures/eras/good-folders-iteration-900-deflated.zip", NULL, inspect, M2H_OK },
+		{ "inspect bare file", "fixtures/ngc/good-optimizer.pt", NULL, inspect, M2H_OK },
+		{ "inspect words apart", "fixtures/dist/good-dcp", NULL, inspect, M2H_OK },
 		{ "inspect untied", "fixtures/dist/good-untied-tp2", NULL, inspect, M2H_OK },
 		{ "inspect stacked", "fixtures/dist/good-stacked-tp2-pp2-vpp2", NULL, inspect, M2H_OK },
 		{ "inspect optimizer", "fixtures/dist/good-optimizer", NULL, inspect, M2H_OK },
@@ -345,6 +360,7 @@ main(void)
 		{ "verify", model, NULL, verify, M2H_OK },
 		{ "verify source", model, source, verify, M2H_OK },
 		{ "verify tolerance", model, source, verify_tolerant, M2H_OK },
+		{ "verify mistake", mistaken, source, verify, M2H_MISMATCH },
 		{ "verify key", model, sig, verify_key, M2H_OK },
 		{ "verify CA", model, sig, verify_ca, M2H_OK },
 		{ "diff", "fixtures/diff/shards", "fixtures/diff/types-b.pt", diff, M2H_MISMATCH },
