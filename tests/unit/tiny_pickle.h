@@ -15,7 +15,8 @@
  *   [VALUE,VALUE]              a list
  *   5  'text'  N               a number, a text, None
  *   T  T(8x4)                  a float32 tensor of shape [1], or of that one; all share one
- *                              storage, which is as large as the largest
+ *                              storage, which is as large as the largest; no other T in it
+ *   @a.B                       a global
  *   VALUE=3  &3                remembers a value, and names it again
  */
 static const char *tiny_pickle_value(struct text *pickle, const char *at);
@@ -160,6 +161,12 @@ tiny_pickle_value(struct text *pickle, const char *at)
 		break;
 	case 'T':
 		at = tiny_pickle_tensor(pickle, at);
+		break;
+	case '@':
+		length = strcspn(at, ",]}");
+		text_add(pickle, "c%.*s\n%.*s\n", (int)strcspn(at, ".") - 1, at + 1,
+			(int)(length - strcspn(at, ".")) - 1, at + strcspn(at, ".") + 1);
+		at += length;
 		break;
 	case '&':
 		text_add(pickle, "j");
