@@ -254,12 +254,66 @@ check_row(const struct row *row)
 	scratch_empty();
 }
 
+/* ---- indexes of other things ----------------------------------------------------------------- */
+
+#define ONE(key) "'" key "':TensorStorageMetadata(properties:TensorProperties(dtype:@torch.float32)," \
+	"size:<4>,chunks:[ChunkStorageMetadata(offsets:<0>,sizes:<4>)]),"
+#define STORED(key) "MetadataIndex(fqn:'" key "',offset:<0>):_StorageInfo(relative_path:'f',offset:0,length:9),"
+
+static const struct {
+	const char *what, *index;
+	int         status;
+	const char *slug, *part;
+} strange[] = {
+	{ "no tensors", "Metadata(state_dict_metadata:{},storage_data:{})", ERROR_UNSUPPORTED, "distckpt", "it has: no tensors" },
+	{ "one tensor", "Metadata(state_dict_metadata:{" ONE("a") "},storage_data:{" STORED("a") "})", ERROR_UNSUPPORTED, "distckpt", "it has: a" },
+	{ "five tensors", "Metadata(state_dict_metadata:{" ONE("a") ONE("b") ONE("c") ONE("d") ONE("e") "},storage_data:{" STORED("a") STORED("b") STORED("c") STORED("d") STORED("e") "})", ERROR_UNSUPPORTED, "distckpt", "it has: a, b, c, d, e" },
+	{ "six tensors", "Metadata(state_dict_metadata:{" ONE("a") ONE("b") ONE("c") ONE("d") ONE("e") ONE("f") "},storage_data:{" STORED("a") STORED("b") STORED("c") STORED("d") STORED("e") STORED("f") "})", ERROR_UNSUPPORTED, "distckpt", "it has: a, b, c, d, e, ..." },
+	{ "a file that is not there", "Metadata(state_dict_metadata:{" ONE(BIAS) "},storage_data:{" STORED(BIAS) "})", ERROR_NO_INPUT, "noinput", "" },
+	{ "words in a file that is not there", "Metadata(state_dict_metadata:{'args':BytesStorageMetadata()," ONE(BIAS) "},storage_data:{" STORED(BIAS) "MetadataIndex(fqn:'args'):_StorageInfo(relative_path:'g',offset:0,length:9)})", ERROR_NO_INPUT, "noinput", "" },
+};
+
+static void
+check_strange(void)
+{
+	static char large[(64 << 10) + 2];
+
+	memset(large, ' ', sizeof large - 1);
+	for (size_t i = 0; i <= sizeof strange / sizeof *strange; i++) {
+		const bool                  is_large = i == sizeof strange / sizeof *strange;
+		const char                 *what = is_large ? "a marker of 64 KiB" : strange[i].what;
+		const struct shards_options options = { .spool_directory = "/tmp",
+			.arena_limit = (size_t)64 << 20 };
+		struct decision_log         log;
+		struct shards              *shards;
+		struct text                 index = { 0 };
+		struct error                err = { 0 };
+
+		object_pickle_add(&index, strange[is_large ? 0 : i].index);
+		scratch_write(".metadata", index.bytes, index.length);
+		if (is_large)
+			scratch_write("metadata.json", large, sizeof large - 1);
+		decision_log_init(&log);
+		shards = shards_open(scratch_path(""), &options, &log, &err);
+		CHECK(shards == NULL && (int)err.kind == (is_large ? ERROR_LIMIT : strange[i].status),
+			"%s: status %d: %s", what, (int)err.kind, err.text);
+		CHECK_TEXT(err.slug, is_large ? "json" : strange[i].slug, "%s", what);
+		CHECK(is_large || text_has_suffix(err.text, strange[i].part)
+			|| strange[i].part[0] == '\0', "%s: %s", what, err.text);
+		shards_close(shards);
+		decision_log_fini(&log);
+		text_free(&index);
+		scratch_empty();
+	}
+}
+
 int
 main(void)
 {
 	scratch_open();
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		check_row(&rows[i]);
+	check_strange();
 	scratch_close();
 	return check_end("distributed");
 }
