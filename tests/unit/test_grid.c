@@ -36,6 +36,20 @@
 #define FIRST "model:{" WORDS POSITIONS LAYER("0") "}"
 #define LAST  "model:{" LAYER("0") FINAL "}"
 
+/* The names of 2021, of half a model each. */
+#define E_AT      "language_model.encoder."
+#define E_WORDS   "language_model.embedding.word_embeddings.weight:T(4x4),"
+#define E_PLACES  "language_model.embedding.position_embeddings.weight:T(4x4),"
+#define E_OUTPUT  "language_model.output_layer.weight:T(4x4),"
+#define E_LAYER   E_AT "layers.0.input_layernorm.weight:T(4)," E_AT "layers.0.input_layernorm.bias:T(4)," \
+	E_AT "layers.0.post_attention_layernorm.weight:T(4)," E_AT "layers.0.post_attention_layernorm.bias:T(4)," \
+	E_AT "layers.0.self_attention.query_key_value.weight:T(6x4)," E_AT "layers.0.self_attention.query_key_value.bias:T(6)," \
+	E_AT "layers.0.self_attention.dense.weight:T(4x2)," E_AT "layers.0.self_attention.dense.bias:T(4)," \
+	E_AT "layers.0.mlp.dense_h_to_4h.weight:T(4x4)," E_AT "layers.0.mlp.dense_h_to_4h.bias:T(4)," \
+	E_AT "layers.0.mlp.dense_4h_to_h.weight:T(4x4)," E_AT "layers.0.mlp.dense_4h_to_h.bias:T(4),"
+#define E_FINAL   E_AT "final_layernorm.weight:T(4)," E_AT "final_layernorm.bias:T(4),"
+#define E_HALF    E_WORDS E_PLACES E_LAYER E_FINAL
+
 /* Files of a layer each; the names are those of Megatron-DeepSpeed. */
 #define STATES      "mp_rank_00_model_states.pt"
 #define FILE_OF(l, r) "layer_" l "-model_" r "-model_states.pt"
@@ -74,6 +88,14 @@ static const struct row {
 	{ "no positions anywhere", { { SHARD("00_000"), "{model:{" WORDS LAYER("0") "}}" }, { SHARD("00_001"), "{" LAST "}" } }, ERROR_CORRUPT, "missingkey", "no position_embeddings.weight" },
 	{ "a tensor of the second rank only", { { SHARD("00"), "{model:{" HALF_WORDS POSITIONS HALF_LAYER("0") "transformer.final_layernorm.weight:T(4)}}" }, { SHARD("01"), "{" HALF "}" } }, ERROR_CORRUPT, "missingkey", "final_layernorm.bias" },
 	{ "a layer of the second stage", { { SHARD("00_000"), "{" FIRST "}" }, { SHARD("00_001"), "{model:{" NORM_1("0") NORM_2("0") QKV("0") DENSE("0") UP("0") FINAL "}}" } }, ERROR_CORRUPT, "missingkey", "layers.0 (of the model 1) has no mlp.dense_4h_to_h.weight" },
+
+	{ "halves in the names of 2021", { { SHARD("00"), "{model:{" E_HALF "}}" }, { SHARD("01"), "{model:{" E_HALF "}}" } }, 0, "", "" },
+	{ "an output layer of the second rank only", { { SHARD("00"), "{model:{" E_HALF "}}" }, { SHARD("01"), "{model:{" E_HALF E_OUTPUT "}}" } }, ERROR_CORRUPT, "missingkey", "tensor rank 0 has no such tensor" },
+	{ "an output layer of the first rank only", { { SHARD("00"), "{model:{" E_HALF E_OUTPUT "}}" }, { SHARD("01"), "{model:{" E_HALF "}}" } }, ERROR_CORRUPT, "missingkey", "no output_layer.weight" },
+	{ "words for the head only", { { SHARD("00_000"), "{model:{" E_PLACES E_LAYER "}}" }, { SHARD("01_000"), "{model:{" E_PLACES E_LAYER "}}" },
+	  { SHARD("00_001"), "{model:{" E_LAYER E_FINAL HEAD "}}" }, { SHARD("01_001"), "{model:{" E_LAYER E_FINAL HEAD "}}" } }, ERROR_CORRUPT, "missingkey", "the model has no word_embeddings.weight" },
+	{ "words for the head, and no positions", { { SHARD("00_000"), "{model:{" E_WORDS E_LAYER "}}" }, { SHARD("01_000"), "{model:{" E_WORDS E_LAYER "}}" },
+	  { SHARD("00_001"), "{model:{" E_LAYER E_FINAL HEAD "}}" }, { SHARD("01_001"), "{model:{" E_LAYER E_FINAL HEAD "}}" } }, ERROR_CORRUPT, "missingkey", "the model has no position_embeddings.weight" },
 
 	/* Shapes. */
 	{ "a norm of two dimensions", { { SHARD("00"), "{model:{" WORDS POSITIONS AT("0") "input_layernorm.weight:T(2x2)," AT("0") "input_layernorm.bias:T(4)," NORM_2("0") QKV("0") DENSE("0") UP("0") DOWN("0") FINAL "}}" } }, ERROR_CORRUPT, "partshape", "shape [2, 2]; 1 dimension is expected" },

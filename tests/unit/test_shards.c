@@ -285,6 +285,10 @@ static const struct broken broken_rows[] = {
 	{ "an index with marker before ranks", { SHARD("mp_rank_00"), ".metadata=x", "metadata.json={\"sharded_backend\": \"torch_dist\"}" }, "", NULL, ERROR_CORRUPT, "opcode", NULL, NULL },
 	{ "DeepSpeed root", { "latest=global_step5", "global_step5/" }, "", NULL, ERROR_NO_INPUT, "missingrank", NULL, NULL },
 	{ "DeepSpeed step missing", { "latest=global_step5", "global_step6/" }, "", NULL, ERROR_NO_INPUT, "tracker", "latest names global_step5, which is missing; have global_step6", NULL },
+	{ "DeepSpeed step with blanks behind", { "latest=global_step5 \r\n", "global_step6/" }, "", NULL, ERROR_NO_INPUT, "tracker", "latest names global_step5, which", NULL },
+	{ "DeepSpeed latest empty", { "latest=", "global_step5/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", NULL, NULL },
+	{ "DeepSpeed latest of blanks", { "latest= \n", "global_step5/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", NULL, NULL },
+	{ "DeepSpeed latest of a long name", { "latest=global_step55555555555555555555555555555555555555555555555555555555555555555555555555555", "global_step5/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", NULL, NULL },
 	{ "DeepSpeed path", { "latest=../x", "x/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", "../x", NULL },
 	{ "DeepSpeed of another kind", { "mp_rank_00_model_states.pt" }, "", NULL, ERROR_UNSUPPORTED, "distckpt", "DeepSpeed", NULL },
 	{ "DeepSpeed files of else", { "mp_rank_00_model_states.pt", "layer_01-model_00-model_states.pt" }, "", NULL, ERROR_UNSUPPORTED, "toplevel", "embeddings, a layer or a norm", NULL },
@@ -341,6 +345,26 @@ check_broken(const struct broken *row)
 	scratch_empty();
 }
 
+/* More shards than a message names. */
+static void
+check_many_shards(void)
+{
+	struct shards *shards;
+	char           name[64];
+
+	for (unsigned rank = 0; rank < 80; rank++) {
+		snprintf(name, sizeof name, "mp_rank_%02u/" FILE_NAME, rank);
+		if (rank != 1)
+			scratch_link(name, BARE);
+	}
+	shards = open_shards(scratch_path(""), NULL);
+	CHECK(shards == NULL && error_of_last.kind == ERROR_NO_INPUT
+	    && strstr(error_of_last.text, "mp_rank_01 is missing (found 00, 02, 03") != NULL
+	    && strstr(error_of_last.text, ", ...)") != NULL, "many: %s", error_of_last.text);
+	shards_close(shards);
+	scratch_empty();
+}
+
 /* What is no regular file must neither be read nor waited for. */
 static void
 check_odd_files(void)
@@ -359,12 +383,29 @@ check_odd_files(void)
 	CHECK(shards == NULL && error_of_last.kind == ERROR_NO_INPUT, "dangling: %s",
 		error_of_last.text);
 	scratch_empty();
+	scratch_link("mp_rank_00/" FILE_NAME, BARE);
+	CHECK(symlink("nowhere", scratch_path("mp_rank_01")) == 0, "symlink");
+	shards = open_shards(scratch_path(""), NULL);
+	CHECK(shards == NULL && error_of_last.kind == ERROR_NO_INPUT
+	    && strcmp(error_of_last.slug, "mixedperm") == 0, "dangling rank: %s", error_of_last.text);
+	scratch_empty();
 	scratch_write("mp_rank_00/" FILE_NAME, "\x02\0\0\0\0\0\0\0{}", 10);
 	shards = open_shards(scratch_path(""), NULL);
 	CHECK(shards == NULL && error_of_last.kind == ERROR_UNSUPPORTED
 	    && strstr(error_of_last.text, "safetensors") != NULL, "safetensors: %s",
 		error_of_last.text);
 	scratch_empty();
+}
+
+/* A file has no iterations to choose from. */
+static void
+check_iteration_of_file(void)
+{
+	struct shards *shards = open_shards(BARE, "5");
+
+	CHECK(shards == NULL && error_of_last.kind == ERROR_USAGE
+	    && strstr(error_of_last.text, "--iteration") != NULL, "%s", error_of_last.text);
+	shards_close(shards);
 }
 
 /* ---- zips ----------------------------------------------------------------------------------- */
@@ -474,7 +515,9 @@ main(void)
 	check_standard_input();
 	for (index = 0; index < sizeof broken_rows / sizeof *broken_rows; index++)
 		check_broken(&broken_rows[index]);
+	check_many_shards();
 	check_odd_files();
+	check_iteration_of_file();
 	check_zips();
 	scratch_close();
 	decision_log_fini(&log_of_last);
