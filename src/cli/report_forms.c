@@ -17,12 +17,6 @@
 
 #define SUMMARY "GITHUB_STEP_SUMMARY"
 
-const char *
-report_forms_status(int status)
-{
-	return m2h_status_name(status > M2H_SIGNAL ? M2H_SIGNAL : status);
-}
-
 bool
 report_forms_has(const struct options *options, enum options_form form)
 {

@@ -43,7 +43,7 @@ add_problem(struct text *to, const struct report_subject *subject, const char *f
 	escape_property(to, "megatron2hf ");
 	escape_property(to, subject->command);
 	escape_property(to, ": ");
-	escape_property(to, report_forms_status(status));
+	escape_property(to, report_subject_status(status));
 	text_add(to, " (");
 	escape_property(to, error->slug);
 	text_add(to, ")::");
@@ -93,7 +93,7 @@ report_github_summary(struct text *to, const struct report_subject *subject)
 	text_add(to, "### megatron2hf %s ", subject->command);
 	escape_code(to, subject->directory);
 	text_add(to, "\n\n%s (exit status %d): %zu problem%s, %zu files, %zu tensors\n\n",
-		report_forms_status(result->status), result->status, result->problem_count,
+		report_subject_status(result->status), result->status, result->problem_count,
 		result->problem_count == 1 ? "" : "s", result->file_count, result->tensors);
 	for (size_t i = 0; i < shown; i++)
 		add_item(to, "error", result->problems[i].error.slug,

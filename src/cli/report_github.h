@@ -1,7 +1,8 @@
 #ifndef CLI_REPORT_GITHUB_H
 #define CLI_REPORT_GITHUB_H
 
-#include "cli/report_forms.h"
+#include "base/text.h"
+#include "cli/report_subject.h"
 
 /*
  * For GitHub Actions, by its documents on workflow commands:

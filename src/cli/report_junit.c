@@ -174,7 +174,7 @@ add_problems(struct text *to, const struct junit_case *testcase,
 		const struct m2h_error *error = &testcase->problems[i]->error;
 
 		text_add(to, "%s", i > 0 ? "\n" : "");
-		escape_xml(to, report_forms_status(testcase->problems[i]->status));
+		escape_xml(to, report_subject_status(testcase->problems[i]->status));
 		text_add(to, " ");
 		escape_xml(to, error->slug);
 		text_add(to, ": ");

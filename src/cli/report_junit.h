@@ -1,7 +1,8 @@
 #ifndef CLI_REPORT_JUNIT_H
 #define CLI_REPORT_JUNIT_H
 
-#include "cli/report_forms.h"
+#include "base/text.h"
+#include "cli/report_subject.h"
 
 /*
  * JUnit's XML, of which there is no standard; this is the part that Jenkins, GitLab and GitHub

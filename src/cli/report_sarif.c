@@ -127,7 +127,7 @@ add_invocation(struct sarif *sarif)
 	json_open(w, '{');
 	json_add_bool(w, "executionSuccessful", !could_not);
 	json_add_u64(w, "exitCode", (uint64_t)result->status);
-	add_string(w, "exitCodeDescription", report_forms_status(result->status));
+	add_string(w, "exitCodeDescription", report_subject_status(result->status));
 	if (could_not) {
 		json_open_member(w, "toolExecutionNotifications", '[');
 		json_open(w, '{');
@@ -254,7 +254,7 @@ add_results(struct sarif *sarif)
 		add_result(sarif, "error", problem->error.slug, problem->error.message, problem->file,
 			problem->tensor);
 		json_open_member(w, "properties", '{');
-		add_string(w, "class", report_forms_status(problem->status));
+		add_string(w, "class", report_subject_status(problem->status));
 		json_add_u64(w, "exit", (uint64_t)problem->status);
 		if (problem->error.hint != NULL && problem->error.hint[0] != '\0')
 			add_string(w, "hint", problem->error.hint);

@@ -1,7 +1,8 @@
 #ifndef CLI_REPORT_SARIF_H
 #define CLI_REPORT_SARIF_H
 
-#include "cli/report_forms.h"
+#include "base/text.h"
+#include "cli/report_subject.h"
 
 /*
  * SARIF 2.1.0 (OASIS Standard of 2020).  One run; a rule for each slug that occurs, a result

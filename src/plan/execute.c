@@ -47,7 +47,8 @@ static bool
 run_inputs(struct execution *execution, struct error *err)
 {
 	return input_pass_run(execution->pass, execution->result->input_sha256, err)
-		&& scatter_finish(execution->scatter, err);
+		&& scatter_finish(execution->scatter, err)
+		&& (execution->files == NULL || output_files_flush(execution->files, err));
 }
 
 /* As many as there are files for them. */

@@ -42,7 +42,7 @@ struct execute_result {
  * are several:
  *
  *     read ─┬─ SHA-256 of the inputs
- *           └─ (inflate) ─ records ─ copies ─ pwrite ┄ read back, SHA-256 of each output
+ *           └─ (inflate) ─ records ─ copies ─ write ┄ read back, SHA-256 of each output
  *
  * Where a walked zip turns out to need its directory, false with slug "walk": the caller
  * opens the shards with their directories and calls again.

@@ -3,6 +3,7 @@
 #include "base/page_cache.h"
 #include "base/signals.h"
 #include "container/crc32.h"
+#include "plan/small_writes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +13,14 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES      ((size_t)1 << 20)
-/* Larger writes make Linux take larger pages for its cache, which take longer to come by. */
-#define WRITE_BYTES      ((size_t)1 << 20)
 #define WRITEBACK_BYTES  ((uint64_t)16 << 20)
 #define SETTLED_BYTES    ((size_t)16 << 20)     /* what goes to the device at once */
+#define MOST_COMPLETE    64                     /* tensors that readers are not told of yet */
 
 /* A tensor while it is written. */
 struct written {
-	uint64_t bytes;
+	uint64_t bytes;         /* that were put */
+	bool     is_there;      /* all of them, in the file */
 	uint32_t crc;           /* of the tensor, once all its bytes are there */
 	struct element_specials specials;
 	char     sha256[DIGEST_HEX_SIZE];
@@ -45,32 +46,14 @@ struct output_files {
 	struct output_files_options options;
 	struct output_part *parts;      /* by file */
 	struct written     *written;    /* by tensor */
+	struct small_writes writes;
+	size_t              complete[MOST_COMPLETE], complete_count;   /* a part may wait in writes */
 	size_t              next;       /* file that no reader has taken */
 	uint64_t            read_back, kept;
 	bool                ended;
-	pthread_mutex_t     lock;       /* of written[].bytes, next, read_back, kept, ended */
-	pthread_cond_t      changed;    /* a tensor is complete, or `ended` */
+	pthread_mutex_t     lock;       /* of written[].is_there, next, read_back, kept, ended */
+	pthread_cond_t      changed;    /* a tensor is there, or `ended` */
 };
-
-static bool
-write_at(int fd, uint64_t offset, const void *bytes, size_t count, struct error *err)
-{
-	const unsigned char *at = bytes;
-
-	while (count > 0) {
-		size_t  step = count < WRITE_BYTES ? count : WRITE_BYTES;
-		ssize_t wrote = pwrite(fd, at, step, (off_t)offset);
-
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return error_os(err, ERROR_NO_OUTPUT, "enospc", "cannot write");
-		at += wrote;
-		offset += (uint64_t)wrote;
-		count -= (size_t)wrote;
-	}
-	return true;
-}
 
 static bool
 read_at(int fd, uint64_t offset, void *to, size_t count, struct error *err)
@@ -127,6 +110,15 @@ make_tail(const struct output_files *files, size_t file, struct text *to, struct
 	return !to->failed || error_no_memory(err, to->length);
 }
 
+/* Bytes at an offset of the tensor's file. */
+static bool
+put_at(struct output_files *files, size_t tensor, uint64_t offset, const void *bytes,
+	size_t count, struct error *err)
+{
+	return small_writes_put(&files->writes, files->parts[files->plan->tensors[tensor].file].fd,
+		file_of(files, tensor)->name, offset, bytes, count, err);
+}
+
 /* A tensor is complete: what was waiting for its CRC-32 is written. */
 static bool
 write_around(struct output_files *files, size_t tensor, struct error *err)
@@ -137,11 +129,12 @@ write_around(struct output_files *files, size_t tensor, struct error *err)
 	bool                      done;
 
 	done = make_front(files, tensor, &front, err)
-		&& write_at(part->fd, target->offset - front.length, front.bytes, front.length, err);
+		&& put_at(files, tensor, target->offset - front.length, front.bytes, front.length,
+			err);
 	if (done && --part->left == 0)
 		done = make_tail(files, target->file, &tail, err)
-			&& write_at(part->fd, file_of(files, tensor)->bytes - tail.length, tail.bytes,
-				tail.length, err);
+			&& put_at(files, tensor, file_of(files, tensor)->bytes - tail.length,
+				tail.bytes, tail.length, err);
 	text_free(&front);
 	text_free(&tail);
 	return done;
@@ -162,7 +155,8 @@ open_tables(struct output_files *files, const int *fds, struct error *err)
 		files->parts[i] = (struct output_part){ .fd = fds[i],
 			.left = plan->files->files[i].count };
 	for (size_t i = 0; i < plan->tensor_count; i++)
-		files->written[i].crc = crc32_of_zeros(plan->tensors[i].bytes);
+		files->written[i] = (struct written){ .crc = crc32_of_zeros(plan->tensors[i].bytes),
+			.is_there = plan->tensors[i].bytes == 0 };
 	return true;
 }
 
@@ -188,6 +182,28 @@ output_files_open(const int *fds, const struct plan *plan,
 	return files;
 }
 
+/* What waited went out: readers may have what was complete before. */
+static void
+tell_readers(struct output_files *files)
+{
+	pthread_mutex_lock(&files->lock);
+	for (size_t i = 0; i < files->complete_count; i++)
+		files->written[files->complete[i]].is_there = true;
+	if (files->complete_count > 0)
+		pthread_cond_broadcast(&files->changed);
+	pthread_mutex_unlock(&files->lock);
+	files->complete_count = 0;
+}
+
+bool
+output_files_flush(struct output_files *files, struct error *err)
+{
+	if (!small_writes_flush(&files->writes, err))
+		return false;
+	tell_readers(files);
+	return true;
+}
+
 static bool
 write_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *bytes,
 	size_t count, struct error *err)
@@ -196,21 +212,26 @@ write_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *
 	const struct plan_tensor *target = &files->plan->tensors[tensor];
 	struct written           *written = &files->written[tensor];
 	bool                      complete = written->bytes + count == target->bytes;
+	uint64_t                  flushes = files->writes.flushes;
 
-	if (!write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err))
-		return error_in_file(err, file_of(files, tensor)->name);
+	if (!put_at(files, tensor, target->offset + offset, bytes, count, err))
+		return false;
+	written->bytes += count;
 	written->crc ^= crc32_piece(crc32_of(0, bytes, count), count,
 		target->bytes - offset - count);
 	if (!target->is_repeat)
 		element_count_specials(&written->specials, target->dtype, bytes,
 			count / dtype_size(target->dtype));
 	if (complete && !write_around(files, tensor, err))
-		return error_in_file(err, file_of(files, tensor)->name);
-	pthread_mutex_lock(&files->lock);
-	written->bytes += count;
+		return false;
+	if (files->writes.flushes != flushes)
+		tell_readers(files);
 	if (complete)
-		pthread_cond_broadcast(&files->changed);
-	pthread_mutex_unlock(&files->lock);
+		files->complete[files->complete_count++] = tensor;
+	if (files->complete_count == MOST_COMPLETE)
+		return output_files_flush(files, err);
+	if (files->writes.length == 0)
+		tell_readers(files);
 	return true;
 }
 
@@ -218,22 +239,25 @@ static bool
 place_piece(void *context, size_t tensor, uint64_t offset, const unsigned char *bytes,
 	size_t count, struct error *err)
 {
-	const struct output_files *files = context;
-	const struct plan_tensor  *target = &files->plan->tensors[tensor];
+	struct output_files *files = context;
 
-	return write_at(files->parts[target->file].fd, target->offset + offset, bytes, count, err)
-		|| error_in_file(err, file_of(files, tensor)->name);
+	return put_at(files, tensor, files->plan->tensors[tensor].offset + offset, bytes, count,
+		err);
 }
 
 static bool
 read_piece(void *context, size_t tensor, uint64_t offset, unsigned char *to, size_t count,
 	struct error *err)
 {
-	const struct output_files *files = context;
-	const struct plan_tensor  *target = &files->plan->tensors[tensor];
+	struct output_files      *files = context;
+	const struct plan_tensor *target = &files->plan->tensors[tensor];
+	int                       fd = files->parts[target->file].fd;
+	uint64_t                  at = target->offset + offset;
 
-	return read_at(files->parts[target->file].fd, target->offset + offset, to, count, err)
-		|| error_in_file(err, file_of(files, tensor)->name);
+	if (small_writes_read(&files->writes, fd, at, to, count))
+		return true;
+	return output_files_flush(files, err) && (read_at(fd, at, to, count, err)
+		|| error_in_file(err, file_of(files, tensor)->name));
 }
 
 struct scatter_target
@@ -256,19 +280,18 @@ output_files_end(struct output_files *files)
 static bool
 wait_for_tensor(struct output_files *files, size_t tensor, struct error *err)
 {
-	const struct plan_tensor *target = &files->plan->tensors[tensor];
-	bool                      complete;
+	bool is_there;
 
 	pthread_mutex_lock(&files->lock);
-	while (files->written[tensor].bytes != target->bytes && !files->ended)
+	while (!files->written[tensor].is_there && !files->ended)
 		pthread_cond_wait(&files->changed, &files->lock);
-	complete = files->written[tensor].bytes == target->bytes;
+	is_there = files->written[tensor].is_there;
 	pthread_mutex_unlock(&files->lock);
-	return complete || error_set(err, ERROR_INTERNAL, "incomplete", "not all of it was written");
+	return is_there || error_set(err, ERROR_INTERNAL, "incomplete", "not all of it was written");
 }
 
-/* The kernel begins to write out what is behind the reader, so that the last fsync finds
- * little to do.  Only advice: faults show up in fsync. */
+/* The kernel begins to write out what lies between, so that the last fsync finds little to do.
+ * Only advice: faults show up in fsync. */
 static void
 start_writeback(int fd, uint64_t before, uint64_t now)
 {
@@ -288,6 +311,7 @@ settle(struct reader *reader, size_t file, uint64_t end, struct error *err)
 {
 	struct output_files      *files = reader->files;
 	const struct stored_file *facts = &files->plan->files->files[file];
+	int                       fd = files->parts[file].fd;
 
 	while (reader->settled < end) {
 		uint64_t left = facts->bytes - reader->settled, kept;
@@ -303,9 +327,12 @@ settle(struct reader *reader, size_t file, uint64_t end, struct error *err)
 			if (!wait_for_tensor(files, i, err))
 				return false;
 		}
-		if (!page_cache_drop(files->parts[file].fd, reader->settled, step, &kept, err))
+		if (!page_cache_drop(fd, reader->settled, step, &kept, err))
 			return false;
+		/* This step is fetched in one go; while it is hashed, the next is written. */
+		posix_fadvise(fd, (off_t)reader->settled, (off_t)step, POSIX_FADV_WILLNEED);
 		reader->settled += step;
+		start_writeback(fd, reader->settled, reader->settled + SETTLED_BYTES);
 		pthread_mutex_lock(&files->lock);
 		files->kept += kept;
 		pthread_mutex_unlock(&files->lock);

@@ -27,6 +27,8 @@ struct output_files *output_files_open(const int *fds, const struct plan *plan,
 	const struct output_files_options *options, struct error *err);
 /* Where a scatter puts its elements: each byte is written once, and can be read after. */
 struct scatter_target output_files_target(struct output_files *files);
+/* What waits to be written with its neighbours is written, and told to the readers. */
+bool output_files_flush(struct output_files *files, struct error *err);
 /* Nothing more will be written: a reader that waits for more gives up. */
 void output_files_end(struct output_files *files);
 /* Reads back, one after the other, the files that no other reader has taken, waiting for the

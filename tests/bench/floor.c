@@ -8,6 +8,8 @@
  *     floor double DIR INPUT ...
  *                               the same with twice as many bytes in the file
  *     floor two DIR INPUT ...   the same with two files, a thread for each
+ *     floor disk DIR INPUT ...  as convert, but synced and out of the cache before it is read
+ *                               back
  *     floor sha256 FILE         read and SHA-256
  *     floor both FILE FILE      the same of two files at once, a thread for each
  *     floor fsync BYTES DIR     the sync alone of so many bytes, new in the page cache
@@ -118,6 +120,7 @@ struct output {
 	int                  number;
 	const unsigned char *bytes;
 	uint64_t             size;
+	bool                 from_disk;
 };
 
 static void *
@@ -127,6 +130,9 @@ produce_output(void *context)
 	int                  file = write_output(output->dir, output->number, output->size,
 		output->bytes);
 
+	if (output->from_disk && (fsync(file) != 0
+	    || posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0))
+		err(1, "%s", output->dir);
 	hash_file(file, output->dir);
 	if (fsync(file) != 0 || close(file) != 0)
 		err(1, "%s", output->dir);
@@ -147,7 +153,7 @@ hash_input(void *path)
 /* Arguments: the folder for `count` outputs of `times` the bytes that the inputs have, and
  * the inputs, up to a NULL. */
 static double
-floor_outputs(char **arguments, int count, uint64_t times)
+floor_outputs(char **arguments, int count, uint64_t times, bool from_disk)
 {
 	unsigned char *bytes = prepared_bytes();
 	double         start = seconds_now();
@@ -160,7 +166,7 @@ floor_outputs(char **arguments, int count, uint64_t times)
 		all += size;
 	}
 	for (int i = 0; i < count; i++) {
-		outputs[i] = (struct output){ arguments[0], i, bytes, all * times };
+		outputs[i] = (struct output){ arguments[0], i, bytes, all * times, from_disk };
 		if ((errno = pthread_create(&beside[i], NULL, produce_output, &outputs[i])) != 0)
 			err(1, "thread");
 	}
@@ -175,19 +181,25 @@ floor_outputs(char **arguments, int count, uint64_t times)
 static double
 floor_convert(char **arguments)
 {
-	return floor_outputs(arguments, 1, 1);
+	return floor_outputs(arguments, 1, 1, false);
+}
+
+static double
+floor_disk(char **arguments)
+{
+	return floor_outputs(arguments, 1, 1, true);
 }
 
 static double
 floor_double(char **arguments)
 {
-	return floor_outputs(arguments, 1, 2);
+	return floor_outputs(arguments, 1, 2, false);
 }
 
 static double
 floor_two(char **arguments)
 {
-	return floor_outputs(arguments, 2, 1);
+	return floor_outputs(arguments, 2, 1, false);
 }
 
 static double
@@ -235,6 +247,7 @@ static const struct mode {
 	{ "convert", ANY, floor_convert },
 	{ "double",  ANY, floor_double },
 	{ "two",     ANY, floor_two },
+	{ "disk",    ANY, floor_disk },
 	{ "sha256",  1,   floor_sha256 },
 	{ "both",    2,   floor_both },
 	{ "fsync",   2,   floor_fsync },
@@ -254,6 +267,6 @@ main(int argc, char **argv)
 			printf("%.3f\n", modes[i].run(argv + 2));
 			return 0;
 		}
-	errx(2, "usage: floor convert|double|two DIR INPUT ... | sha256 FILE | both FILE FILE | "
+	errx(2, "usage: floor convert|double|two|disk DIR INPUT ... | sha256 FILE | both FILE FILE | "
 		"fsync BYTES DIR");
 }

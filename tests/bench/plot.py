@@ -17,6 +17,7 @@ CASES = (("folder", "folder", "convert", "floor"),
          ("ranks", "four ranks", "convert", "floor"),
          ("both", "both forms", "convert", "two"),
          ("float32", "as float32", "convert", "double"),
+         ("disk", "read back from disk", "convert", "disk"),
          ("checked", "verify --source", "verify", "both"))
 WIDTH = 640
 

@@ -38,6 +38,9 @@ one_round() {   # ROUND
 	timed "$1" float32 convert    "$tool" convert "$folder" -o "$out" -q --dtype float32
 	timed_floor "$1" float32 double "$bench/floor" double "$out" "$checkpoint"
 
+	timed "$1" disk convert       "$tool" convert "$folder" -o "$out" -q --read-back disk
+	timed_floor "$1" disk disk    "$bench/floor" disk "$out" "$checkpoint"
+
 	timed "$1" checked verify     "$tool" verify "$checked" --source "$folder" -q
 	timed_floor "$1" checked both "$bench/floor" both "$checkpoint" \
 		"$checked/model.safetensors"

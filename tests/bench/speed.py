@@ -23,6 +23,8 @@ CASES = (("folder", "folder", "F", "floor"), ("stored", "stored zip", "F", "floo
          ("ranks", "folder of 4 ranks", "F", "floor"),
          ("both", "folder, `--weights both`", "F with two files written, a thread for each", "two"),
          ("float32", "folder, `--dtype float32`", "F with twice the bytes written", "double"),
+         ("disk", "folder, `--read-back disk`", "F with the file out of the cache before it is read back",
+          "disk"),
          ("checked", "`verify --source`, directory and folder",
           "SHA-256 of both sides, a thread for each", "both"))
 

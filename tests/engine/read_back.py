@@ -5,8 +5,10 @@ import re
 import shutil
 import tempfile
 
-RANGE = re.compile(r", (\d+), (\d+), (?:SYNC|POSIX)_")
-PIECE = re.compile(r", (\d+), (\d+)\) += \d+$")
+# Of a range that was waited for, or dropped; not of advice to begin.
+RANGE = re.compile(r", (\d+), (\d+), (?:.*SYNC_FILE_RANGE_WAIT_AFTER|POSIX_FADV_DONTNEED)")
+# The offset, and how many bytes it was.
+PIECE = re.compile(r", (\d+)\) += (\d+)$")
 
 
 def within(ranges, start, end):
@@ -24,10 +26,12 @@ def check_order(bench, calls, what):
         if not path.endswith("model.safetensors"):
             continue
         if name in ("sync_file_range", "fadvise64"):
-            offset, length = (int(number) for number in RANGE.search(rest).groups())
+            if not (found := RANGE.search(rest)):
+                continue
+            offset, length = (int(number) for number in found.groups())
             (synced if name == "sync_file_range" else dropped).append((offset, offset + length))
-        elif name in ("pwrite64", "pread64"):
-            length, offset = (int(number) for number in PIECE.search(rest).groups())
+        elif name in ("pwritev", "pread64"):
+            offset, length = (int(number) for number in PIECE.search(rest).groups())
             if name == "pread64":
                 read += length
                 if not within(synced, offset, offset + length) \

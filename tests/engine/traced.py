@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 
-CALLS = "pread64,pwrite64,sync_file_range,fadvise64,fdatasync,fsync"
+CALLS = "pread64,pwritev,sync_file_range,fadvise64,fdatasync,fsync"
 LINE = re.compile(r"^\d+ +(\w+)\(\d+<([^>]*)>(.*)$")
 ENDS = re.compile(r"^(.*?) <unfinished \.\.\.>$")
 RESUMES = re.compile(r"^<\.\.\. \w+ resumed>(.*)$")

@@ -15,14 +15,14 @@ def twice(checks, program, case, scratch):
         sent = []
 
         def decide(hit, process):
-            if hit.name == ("pwrite", "unlinkat", "")[min(len(sent), 2)]:
+            if hit.name == ("pwritev", "unlinkat", "")[min(len(sent), 2)]:
                 sent.append(hit.name)
                 process.send_signal(signal.SIGINT)
             return GO_ON
-        result = program.run(case.arguments, box, "pwrite,unlinkat", decide=decide)
+        result = program.run(case.arguments, box, "pwritev,unlinkat", decide=decide)
         found = snapshot(box)
         left = [name for name in found if STAGING.match(name)]
-        checks.check(sent == ["pwrite", "unlinkat"] and result.status == 130 and not result.err,
+        checks.check(sent == ["pwritev", "unlinkat"] and result.status == 130 and not result.err,
                      f"{case.name}: second SIGINT while it cleans up: {sent}", result)
         checks.check(left and {**case.before, **{name: found[name] for name in left}} == found,
                      f"{case.name}: second SIGINT: more or less than staging is left: {sorted(found)}")
@@ -38,7 +38,7 @@ def at_once(checks, program, case, scratch):
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)
             return GO_ON
-        result = program.run(case.arguments, box, "pwrite", 1, 1, decide)
+        result = program.run(case.arguments, box, "pwritev", 1, 1, decide)
         checks.check(result.status in (130, 143),
                      f"{case.name}: two signals at once", result)
         result = program.run(case.arguments, box)
@@ -52,7 +52,7 @@ def ignored(checks, program, case, scratch):
         def decide(hit, process):
             process.send_signal(signal.SIGHUP)
             return GO_ON
-        result = program.run(case.arguments, box, "pwrite", 1, 3, decide,
+        result = program.run(case.arguments, box, "pwritev", 1, 3, decide,
                              before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
         checks.check(result.status == 0 and case.is_good(snapshot(box)),
                      f"{case.name}: SIGHUP under nohup", result)
@@ -67,7 +67,7 @@ def during_cleanup(checks, program, case, scratch):
                 process.send_signal(signal.SIGTERM)
                 return GO_ON
             return errno.EIO
-        result = program.run(case.arguments, box, "pwrite,unlinkat", decide=decide)
+        result = program.run(case.arguments, box, "pwritev,unlinkat", decide=decide)
         # The second of the signals that every unlinkat() brings is the one that kills.
         checks.check(result.status in (7, 143), f"{case.name}: SIGTERM while it cleans up", result)
         program.run(case.arguments, box)
@@ -85,7 +85,7 @@ def both_write(checks, program, case, scratch):
         def decide(hit, process):
             second.append(program.run(case.arguments, box))
             return GO_ON
-        first = program.run(case.arguments, box, "pwrite,fsync", 1, 1, decide)
+        first = program.run(case.arguments, box, "pwritev,fsync", 1, 1, decide)
         checks.check(second[0].status == 7 and "another megatron2hf is writing" in second[0].err,
                      f"{case.name}: a second run", second[0])
         checks.check(first.status == 0 and case.is_good(snapshot(box)),

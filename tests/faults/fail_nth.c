@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -248,7 +249,31 @@ SAME(int, renameat2, (int from, const char *old, int to, const char *new, unsign
 PARTLY(read, (int fd, void *to, size_t size), (fd, to, size), fd, size)
 PARTLY(pread, (int fd, void *to, size_t size, off_t at), (fd, to, size, at), fd, size)
 PARTLY(write, (int fd, const void *from, size_t size), (fd, from, size), fd, size)
-PARTLY(pwrite, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at), fd, size)
+
+/* A part: half of the first stretch that is not empty. */
+EXPORT ssize_t pwritev(int fd, const struct iovec *from, int stretches, off_t at);
+ssize_t
+pwritev(int fd, const struct iovec *from, int stretches, off_t at)
+{
+	struct iovec half;
+	int          reply;
+
+	REAL(ssize_t, "pwritev", (int, const struct iovec *, int, off_t));
+	reply = ask("pwritev", fd, NULL);
+	if (reply > 0) {
+		errno = reply;
+		return -1;
+	}
+	if (reply != A_PART)
+		return real(fd, from, stretches, at);
+	while (stretches > 1 && from->iov_len == 0) {
+		from++;
+		stretches--;
+	}
+	half = *from;
+	half.iov_len -= half.iov_len / 2;
+	return real(fd, &half, 1, at);
+}
 
 /* ---- others ----------------------------------------------------------------------- */
 

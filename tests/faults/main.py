@@ -1,6 +1,7 @@
 """See run.sh.  main.py MEGATRON2HF FAIL_NTH.SO FOLDER [PART ...], from the project's root."""
 import concurrent.futures
 import os
+import signal
 import sys
 import time
 
@@ -91,4 +92,6 @@ def main(program, between, scratch, *parts):
 
 
 if __name__ == "__main__":
+    # A shell's job in the background ignores it, and so would the program.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(*sys.argv[1:]))

@@ -21,7 +21,7 @@ FAULTS = {
     "read":            ([errno.EIO, errno.EINTR, A_PART], []),
     "pread":           ([errno.EIO, errno.EINTR, A_PART], []),
     "write":           ([errno.ENOSPC, errno.EINTR, A_PART], [errno.EIO, errno.EDQUOT]),
-    "pwrite":          ([errno.ENOSPC, errno.EINTR, A_PART], [errno.EIO, errno.EDQUOT]),
+    "pwritev":         ([errno.ENOSPC, errno.EINTR, A_PART], [errno.EIO, errno.EDQUOT]),
     "fsync":           ([errno.EIO, errno.EINTR, errno.EINVAL], [errno.ENOSPC, errno.EDQUOT]),
     "posix_fallocate": ([errno.ENOSPC, errno.EINTR, errno.EOPNOTSUPP], [errno.EIO, errno.EDQUOT]),
     "renameat":        ([errno.EIO], [errno.EACCES]),
@@ -44,7 +44,7 @@ FAULTS = {
     "pthread_create":  ([errno.EAGAIN], []),
 }
 # A fault of these must not be passed over where something is written.
-CALLS_THAT_COUNT = {"write", "pwrite", "fsync", "mkdirat", "posix_fallocate", "pread", "read"}
+CALLS_THAT_COUNT = {"write", "pwritev", "fsync", "mkdirat", "posix_fallocate", "pread", "read"}
 HARMLESS = {                    # the call is made again, or the file system knows no such thing
     "fsync": {errno.EINVAL}, "posix_fallocate": {errno.EOPNOTSUPP},
     "renameat2": {errno.EINVAL}, "flock": {errno.ENOSYS, errno.EIO},
@@ -165,7 +165,7 @@ def choose(hits, everything):
         path = STAGING.sub("STAGING", re.sub(r"\d+", "N", hit.path))
         groups.setdefault((hit.name, path, hit.stack), []).append(hit)
     chosen = {hit.number: hit for group in groups.values() for hit in (
-        (group[0], group[-1]) if group[0].name in ("pread", "pwrite") else group[:1])}
+        (group[0], group[-1]) if group[0].name in ("pread", "pwritev") else group[:1])}
     return [chosen[number] for number in sorted(chosen)]
 
 
@@ -224,7 +224,7 @@ def sweep_files(checks, program, case, scratch, everything):
 
 def storm(checks, program, case, scratch):
     """EINTR from every second call that may give it, and half of all that is read or written."""
-    calls = "read,pread,write,pwrite,open,openat,fsync,posix_fallocate"
+    calls = "read,pread,write,pwritev,open,openat,fsync,posix_fallocate"
     for fault in (errno.EINTR, A_PART):
         state = {}
 

@@ -86,6 +86,8 @@ def standard_input(bench):
 def signals(bench):
     """Ctrl-C while the source is awaited: the shell sees the signal."""
     directory, _ = bench.directory(SMALL)
+    # A shell's job in the background ignores it, and so would the program.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for threads in ("-j1", "-j2"):
         process = subprocess.Popen(
             [bench.program, "verify", threads, directory.path, "--source", "-"],
