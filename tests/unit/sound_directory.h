@@ -24,7 +24,8 @@
 #define VOCABULARY 4
 
 static const struct gpt2_config tiny = {
-	.sizes = { LAYERS, WIDTH, INNER, POSITIONS, VOCABULARY }, .n_head = 2,
+	.sizes = { .n_layer = LAYERS, .n_embd = WIDTH, .n_inner = INNER,
+		.n_positions = POSITIONS, .vocab_size = VOCABULARY }, .n_head = 2,
 	.activation_function = "gelu_new", .layer_norm_epsilon = 1e-5, .attn_pdrop = 0.1,
 	.embd_pdrop = 0.1, .resid_pdrop = 0.1, .initializer_range = 0.02,
 	.has_token_ids = true, .bos_token_id = 3, .eos_token_id = 3,
