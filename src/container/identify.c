@@ -236,7 +236,7 @@ fail_pickle(const struct head *head, struct error *err)
 	};
 	const unsigned char *at = head->bytes + 2;
 
-	if (*at == 0x95 && head->count >= 12)           /* FRAME, u64 */
+	if (*at == 0x95)                                /* FRAME, u64 */
 		at += 9;
 	for (size_t i = 0; *at == 'c' && i < sizeof modules / sizeof *modules; i++) {
 		if (strncmp((const char *)at + 1, modules[i], strlen(modules[i])) == 0)
@@ -254,7 +254,7 @@ is_message_pack(const struct head *head)
 {
 	const unsigned char *at = head->bytes;
 
-	return head->count >= 3 && at[0] >= 0x81 && at[0] <= 0x8f
+	return at[0] >= 0x81 && at[0] <= 0x8f
 		&& ((at[1] >= 0xa1 && at[1] <= 0xbf && at[2] >= 'A' && at[2] <= 'z')
 		|| (at[1] == 0xd9 && at[3] >= 'A' && at[3] <= 'z'));
 }
@@ -265,7 +265,7 @@ is_onnx(const struct head *head)
 {
 	const unsigned char *at = head->bytes;
 
-	return head->count >= 5 && at[0] == 8 && at[1] >= 2 && at[1] < 0x20 && at[2] == 0x12
+	return at[0] == 8 && at[1] >= 2 && at[1] < 0x20 && at[2] == 0x12
 		&& at[4] >= 'A' && at[4] <= 'z';
 }
 
@@ -286,7 +286,7 @@ fail_unknown(const struct head *head, struct error *err)
 		"not a PyTorch checkpoint (starts with %s)", hex);
 }
 
-/* Nothing of the table fits.  false: *err is set. */
+/* Nothing of the table fits; what is asked last has SHORTEST bytes at least.  false: *err is set. */
 static bool
 refuse_by_content(const struct head *head, struct error *err)
 {
@@ -327,7 +327,7 @@ static enum identity
 identify_head(struct byte_stream *stream, const struct head *head, struct error *err)
 {
 	const struct magic *magic = find_magic(head);
-	struct error        ignored = { 0 };
+	struct error        unread = { 0 };
 	bool                ends_like_zip = false;
 
 	if (head->length == 0) {
@@ -347,12 +347,11 @@ identify_head(struct byte_stream *stream, const struct head *head, struct error 
 	refuse_by_content(head, err);
 	/* Bytes before an archive: its reader says so better than "starts with ...".  Not looked
 	 * for where that would mean to inflate everything. */
-	if (strcmp(err->slug, "image") == 0 && !byte_stream_is_deflated(stream)
-	    && zip_end_is_there(stream, &ignored, &ends_like_zip) && ends_like_zip) {
-		*err = (struct error){ 0 };
-		return IDENTITY_ZIP;
+	if (strcmp(err->slug, "image") == 0 && !byte_stream_is_deflated(stream)) {
+		if (!zip_end_is_there(stream, &unread, &ends_like_zip) || ends_like_zip)
+			*err = unread;
 	}
-	return IDENTITY_REFUSED;
+	return ends_like_zip ? IDENTITY_ZIP : IDENTITY_REFUSED;
 }
 
 enum identity

@@ -21,7 +21,6 @@ kind_of(mode_t mode)
 	switch (mode & S_IFMT) {
 	case S_IFDIR: return "a directory";
 	case S_IFIFO: return "a FIFO";
-	case S_IFSOCK: return "a socket";
 	case S_IFCHR: return "a character device";
 	case S_IFBLK: return "a block device";
 	default: return "not a file";

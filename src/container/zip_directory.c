@@ -2,7 +2,6 @@
 
 #include "base/checked.h"
 #include "container/crc32.h"
-#include "container/zip_extra.h"
 #include "container/zip_names.h"
 
 #include <inttypes.h>
@@ -144,6 +143,13 @@ check_second_name(struct zip_extra extra, const char *name, struct error *err)
 		"has another name in an extra field: readers disagree which holds");
 }
 
+bool
+zip_directory_extra(struct zip_extra extra, const char *name, struct zip_extra_sizes *sizes,
+	struct error *err)
+{
+	return complete_sizes(extra, sizes, err) && check_second_name(extra, name, err);
+}
+
 static bool
 check_type(const struct reader *reader, const struct zip_record *record, uint32_t attributes,
 	struct error *err)
@@ -185,8 +191,7 @@ take_entry(const struct reader *reader, const unsigned char *header, struct zip_
 	record->method = checked_u16(header + 10);
 	record->crc = checked_u32(header + 16);
 	if (!check_flags(entry->flags, record->method, err)
-	    || !complete_sizes(extra, &sizes, err)
-	    || !check_second_name(extra, record->name, err))
+	    || !zip_directory_extra(extra, record->name, &sizes, err))
 		return false;
 	record->length = sizes.length;
 	record->stored_length = sizes.stored_length;

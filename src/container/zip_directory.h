@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "container/zip_end.h"
+#include "container/zip_extra.h"
 
 /* A record of the directory, with what only the checks need. */
 struct zip_entry {
@@ -21,6 +22,11 @@ bool zip_directory_read(struct byte_stream *stream, enum zip_rules rules,
 
 /* Bytes that zip_directory_read() takes from the arena for `count` names, at most. */
 size_t zip_directory_names_limit(size_t count);
+
+/* What the extra fields of an entry say: completes `sizes`, which are as in the entry itself, and
+ * refuses other numbers, another disk and another name than `name`. */
+bool zip_directory_extra(struct zip_extra extra, const char *name, struct zip_extra_sizes *sizes,
+	struct error *err);
 
 /* "deflate64" for 9, "unknown" for numbers without a name. */
 const char *zip_directory_method_name(unsigned method);

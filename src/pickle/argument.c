@@ -86,7 +86,7 @@ read_bytes(struct argument *argument, struct pickle_reader *reader, struct arena
 		return pickle_reader_fail(reader, ERROR_LIMIT, "strings",
 			"string of %" PRIu64 " bytes at byte %" PRIu64 " (%s), limit %" PRIu64,
 			count, reader->opcode_offset, reader->opcode->name, limit);
-	if (count >= SIZE_MAX || (bytes = arena_take(arena, (size_t)count + 1, 1)) == NULL)
+	if ((bytes = arena_take(arena, (size_t)count + 1, 1)) == NULL)
 		return pickle_reader_no_memory(reader, arena, count + 1);
 	argument->bytes = bytes;
 	argument->length = (size_t)count;

@@ -140,9 +140,9 @@ reserve_items(struct assembly *assembly, struct value *to, size_t count)
 		return true;
 	if (room < to->count + count)
 		room = to->count + count;
+	/* Each item took an opcode, of which there are not that many. */
 	if (room > UINT32_MAX)
-		return pickle_reader_fail(assembly->reader, ERROR_LIMIT, "oom",
-			"a container of %zu items", room);
+		return error_set(assembly->reader->err, ERROR_INTERNAL, "items", "too many items");
 	if ((items = arena_take(assembly->arena, room, sizeof *items)) == NULL)
 		return pickle_reader_no_memory(assembly->reader, assembly->arena,
 			room * sizeof *items);

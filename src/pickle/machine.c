@@ -310,8 +310,7 @@ machine_run(const struct pickle_input *input, const struct pickle_limits *limits
 	while (machine.result == NULL)
 		if (!step(&machine))
 			break;
-	if (length_consumed != NULL)
-		*length_consumed = pickle_reader_offset(&machine.reader);
+	*length_consumed = pickle_reader_offset(&machine.reader);
 out:
 	global_index_fini(&machine.globals);
 	memo_fini(&machine.memo);

@@ -32,10 +32,9 @@ struct pickle_globals {
 /*
  * Runs one pickle, protocols 0 to 5 and Python 2's, up to and including its STOP.
  *
- * The value lives in `arena`, whose limit also bounds the stack.  *length_consumed (NULL:
- * unasked) counts the bytes through STOP.  `globals` may be NULL, or be that of an earlier run
- * with the same arena.  Offsets in errors, "at byte N" in their text as well, count from the
- * pickle's first byte.
+ * The value lives in `arena`, whose limit also bounds the stack.  *length_consumed counts the
+ * bytes through STOP.  `globals` may be NULL, or be that of an earlier run with the same arena.
+ * Offsets in errors, "at byte N" in their text as well, count from the pickle's first byte.
  *
  * NULL: ERROR_CORRUPT (stack underflow, cut argument, memo miss, ...), ERROR_UNSUPPORTED
  * (protocol above 5, EXT, out-of-band buffers), ERROR_LIMIT (the limit's name), ERROR_UNSAFE

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/checked.h"
+#include "container/zip_directory.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
  *	 0 50 4B 01 02   4 made by   6 needed   8 flags  10 method  12 time  14 date  16 crc
  *	20 stored u32   24 length u32   28 name length   30 extra length   32 comment length
  *	34 disk         36 attributes   38 host's attributes u32           42 header offset u32
- *
- * Where length, stored or offset is 0xFFFFFFFF, extra field 1 holds it as u64, in this order.
  */
 #define MOST_RECORDS  1000000
 #define NAMES_BYTES   ((size_t)128 << 20)
@@ -36,10 +35,6 @@ struct torch_directory {
 	uint64_t              start, end;               /* of the entries */
 	bool                  has_end64, has_locator;
 	uint64_t              end64_position;
-};
-
-struct entry_sizes {
-	uint64_t length, stored, offset;
 };
 
 struct torch_directory *
@@ -88,60 +83,22 @@ torch_directory_note(struct torch_directory *directory, const struct zip_local_h
 
 /* ---- entries ------------------------------------------------------------------------ */
 
-/* Reads the 64-bit values that the entry's fields point to. */
 static bool
-read_zip64(const unsigned char *extra, size_t count, struct entry_sizes *sizes)
+check_type(const unsigned char *bytes, const char *name, struct error *err)
 {
-	uint64_t *fields[] = { &sizes->length, &sizes->stored, &sizes->offset };
-	size_t    at = 0;
-
-	while (count - at >= 4) {
-		uint16_t id = checked_u16(extra + at), size = checked_u16(extra + at + 2);
-
-		at += 4;
-		if (size > count - at)
-			return false;
-		if (id != 1) {
-			at += size;
-			continue;
-		}
-		for (size_t i = 0; i < 3; i++) {
-			if (*fields[i] != UINT32_MAX)
-				continue;
-			if (size < 8)
-				return false;
-			*fields[i] = checked_u64(extra + at);
-			at += 8;
-			size = (uint16_t)(size - 8);
-		}
-		return size == 0;
-	}
-	return sizes->length != UINT32_MAX && sizes->stored != UINT32_MAX
-		&& sizes->offset != UINT32_MAX;
-}
-
-static bool
-check_attributes(const unsigned char *bytes, const char *name, struct error *err)
-{
-	bool     is_unix = bytes[5] == 3;
 	uint32_t type = checked_u32(bytes + 38) >> 16 & MODE_TYPE;
 
-	if (is_unix && type != 0 && type != MODE_REGULAR)
-		return error_set(err, ERROR_UNSAFE, "symlinkentry",
-			"archive contains a symbolic link or device entry (%s)", name);
-	if (checked_u16(bytes + 34) != 0)
-		return error_set(err, ERROR_UNSUPPORTED, "multidisk",
-			"multi-volume zip archives are not supported");
-	return true;
+	return type == 0 || type == MODE_REGULAR || error_set(err, ERROR_UNSAFE, "symlinkentry",
+		"archive contains a symbolic link or device entry (%s)", name);
 }
 
 static bool
 compare_entry(const struct walked_record *record, const unsigned char *bytes,
-	const struct entry_sizes *sizes, struct error *err)
+	const struct zip_extra_sizes *sizes, struct error *err)
 {
 	size_t name_length = checked_u16(bytes + 28);
 
-	if (sizes->offset != record->position)
+	if (sizes->header_offset != record->position)
 		return error_set(err, ERROR_UNSUPPORTED, "walk",
 			"the directory lists its records in another order than they come");
 	if (name_length != strlen(record->name)
@@ -152,24 +109,24 @@ compare_entry(const struct walked_record *record, const unsigned char *bytes,
 		return error_set(err, ERROR_CORRUPT, "lh",
 			"local header of %s disagrees with the directory: flags or method",
 			record->name);
-	if (sizes->length != record->length || sizes->stored != record->length)
+	if (sizes->length != record->length || sizes->stored_length != record->length)
 		return error_set(err, ERROR_CORRUPT, "dd", "%s has %" PRIu64
 			" bytes, the directory says %" PRIu64, record->name, record->length,
 			sizes->length);
 	if (checked_u32(bytes + 16) != record->crc)
 		return error_set(err, ERROR_CORRUPT, "dd",
 			"data descriptor of %s disagrees with the directory: CRC-32", record->name);
-	return check_attributes(bytes, record->name, err);
+	return check_type(bytes, record->name, err);
 }
 
 bool
 torch_directory_entry(struct torch_directory *directory, uint64_t position,
 	const unsigned char *bytes, size_t count, struct error *err)
 {
-	struct entry_sizes sizes = { checked_u32(bytes + 24), checked_u32(bytes + 20),
-		checked_u32(bytes + 42) };
-	size_t             name_length = checked_u16(bytes + 28);
-	size_t             extra_length = checked_u16(bytes + 30);
+	struct zip_extra_sizes sizes = { checked_u32(bytes + 24), checked_u32(bytes + 20),
+		checked_u32(bytes + 42), checked_u16(bytes + 34) };
+	struct zip_extra       extra = { bytes + TORCH_DIRECTORY_ENTRY_BYTES
+		+ checked_u16(bytes + 28), checked_u16(bytes + 30) };
 
 	if (directory->listed == 0)
 		directory->start = position;
@@ -177,10 +134,8 @@ torch_directory_entry(struct torch_directory *directory, uint64_t position,
 		return error_set(err, ERROR_CORRUPT, "countbad",
 			"directory lists more than the %zu records that are there",
 			directory->count);
-	if (!read_zip64(bytes + TORCH_DIRECTORY_ENTRY_BYTES + name_length, extra_length, &sizes))
-		return error_set(err, ERROR_CORRUPT, "zip64extra",
-			"zip64 field of directory entry %zu is damaged", directory->listed);
-	if (!compare_entry(&directory->records[directory->listed], bytes, &sizes, err))
+	if (!zip_directory_extra(extra, directory->records[directory->listed].name, &sizes, err)
+		|| !compare_entry(&directory->records[directory->listed], bytes, &sizes, err))
 		return false;
 	directory->listed++;
 	directory->end = position + count;

@@ -179,7 +179,7 @@ refuse_module(const struct value *node, struct error *err)
 	char                shown[160];
 
 	/* In a legacy stream the class is a persistent id: ('module', CLASS, file, source). */
-	if (class->kind == VALUE_PERSISTENT && class->count > 0 && class->items[0]->count > 1)
+	if (class->kind == VALUE_PERSISTENT && class->items[0]->count > 1)
 		class = class->items[0]->items[1];
 	error_set(err, ERROR_UNSUPPORTED, "foreignweight",
 		"a whole module (%s), not a state dict", value_describe(class, shown, sizeof shown));

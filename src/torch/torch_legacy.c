@@ -47,9 +47,7 @@ read_preamble(struct torch_file *file, struct torch_source *source, struct error
 		return false;
 	/* The value has 80 bits; identify_stream() has compared its bytes. */
 	if (magic->kind != VALUE_BIG)
-		return error_set(err, ERROR_UNSAFE, "legacymagic",
-			"first object is not the torch magic number but %s",
-			value_describe(magic, shown, sizeof shown));
+		return error_set(err, ERROR_INTERNAL, "legacymagic", "the magic number is no number");
 	if ((protocol = next_pickle(file, source, "protocol version", err)) == NULL)
 		return false;
 	if (protocol->kind != VALUE_INT)

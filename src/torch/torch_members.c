@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "base/text.h"
 #include "container/crc32.h"
+#include "container/zip_names.h"
 #include "torch/torch_directory.h"
 #include "torch/torch_parts.h"
 #include "torch/torch_zip.h"
@@ -143,7 +144,8 @@ end_record(struct torch_members *members, uint32_t crc, uint64_t stored, uint64_
 
 	if (stored != members->length || length != members->length) {
 		error_set(err, ERROR_CORRUPT, "dd", "data descriptor of %s disagrees: %" PRIu64
-			" bytes, %" PRIu64 " were expected", name, length, members->length);
+			" bytes, %" PRIu64 " were expected", name,
+			stored != members->length ? stored : length, members->length);
 		return error_at(err, members->position);
 	}
 	if (is_collected(members)) {
@@ -288,13 +290,14 @@ begin_record(struct torch_members *members, struct error *err)
 	const struct zip_local_header *header = &members->header;
 	bool                           known;
 
-	if (!text_is_utf8(header->name, strlen(header->name))
-		|| strstr(header->name, "..") != NULL || strchr(header->name, '\\') != NULL)
-		return error_set(err, ERROR_UNSAFE, "badname", "record name '%s'", header->name);
+	if (!zip_names_check(header->name, header->name_length, err))
+		return false;
 	if (header->flags & 1)
 		return error_set(err, ERROR_UNSUPPORTED, "encflag", "%s is encrypted", header->name);
 	if (header->method != ZIP_STORED || (header->flags & ~0x0808u) != 0)
 		return refuse_walk(members, "is compressed", err);
+	if (text_has_suffix(header->name, "/"))
+		return refuse_walk(members, "is a directory", err);
 	if (!classify(members, err) || !find_length(members, &known, err))
 		return false;
 	members->have = 0;

@@ -50,7 +50,7 @@ find_rule(const struct value *callable)
 {
 	const char *module, *name;
 
-	if (callable == NULL || callable->kind != VALUE_GLOBAL)
+	if (callable->kind != VALUE_GLOBAL)
 		return NULL;
 	module = callable->global.module;
 	name = callable->global.name;
@@ -84,7 +84,7 @@ check_call(const struct rebuild_call *call, struct error *err)
 		return error_set(err, ERROR_UNSUPPORTED, "rebuildother",
 			"unsupported: %s where a plain tensor was expected",
 			value_describe(call->callable, shown, sizeof shown));
-	if (call->arguments == NULL || call->arguments->kind != VALUE_TUPLE)
+	if (call->arguments->kind != VALUE_TUPLE)
 		return error_set(err, ERROR_CORRUPT, "rebuildargs",
 			"arguments of %s are not a tuple", rule->name);
 	if (call->arguments->count < rule->fewest || call->arguments->count > rule->most)
@@ -118,7 +118,7 @@ unwrap(const struct value *node, struct rebuild_call *call, struct error *err)
 {
 	if (!begin_call(node, call, err))
 		return false;
-	for (int depth = 0; depth < DEEPEST_WRAPPER; depth++) {
+	for (int depth = 0; depth <= DEEPEST_WRAPPER; depth++) {
 		struct value *const *arguments = call->arguments->items;
 
 		switch (call->rule->kind) {
@@ -161,16 +161,13 @@ read_integer(const struct value *value, const char *what, uint64_t *to, struct e
 	return true;
 }
 
-/* A tuple of integers, or torch.Size(tuple). */
+/* A tuple of integers; torch.Size(tuple) is one by now. */
 static bool
 read_integers(const struct value *value, const char *whole, const char *one,
 	uint64_t to[TENSOR_MAX_RANK], unsigned *count, struct error *err)
 {
 	char shown[96];
 
-	if (value->kind == VALUE_CALL && value_is_global(value->call.callable, "torch", "Size")
-		&& value->call.arguments != NULL && value->call.arguments->count == 1)
-		value = value->call.arguments->items[0];
 	if (value->kind != VALUE_TUPLE)
 		return error_set(err, ERROR_CORRUPT, "rebuildargs",
 			"%s is %s, a tuple was expected", whole,

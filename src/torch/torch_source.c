@@ -2,7 +2,6 @@
 
 #include "container/crc32.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,9 +49,8 @@ peek_stored(struct torch_source *source, const unsigned char **at, size_t *count
 		return true;
 	if (!byte_stream_peek(source->stream, at, count, err))
 		return false;
-	if (*count == 0)
-		return error_set(err, ERROR_CORRUPT, "truncated", "the stream ends %" PRIu64
-			" bytes too early", source->stored_left);
+	if (*count == 0)        /* whoever opened it has compared */
+		return error_set(err, ERROR_INTERNAL, "range", "the range is not in the stream");
 	if (*count > source->stored_left)
 		*count = (size_t)source->stored_left;
 	return true;

@@ -170,11 +170,11 @@ read_fields(const struct value *tuple, struct storage_id *id, struct error *err)
 static bool
 read_id(const struct value *node, struct storage_id *id, bool *is_storage, struct error *err)
 {
-	const struct value *tuple = node->count > 0 ? node->items[0] : NULL;
+	const struct value *tuple = node->items[0];     /* that it is one was checked */
 
 	memset(id, 0, sizeof *id);
 	*is_storage = false;
-	if (tuple == NULL || tuple->kind != VALUE_TUPLE || tuple->count == 0)
+	if (tuple->count == 0)
 		return error_set(err, ERROR_CORRUPT, "persidtext",
 			"persistent id is not a storage tuple");
 	if (value_is_text(tuple->items[0], "module"))
@@ -226,11 +226,8 @@ walk_ids(struct id_list *list, const struct value *root, struct error *err)
 	if ((walk = torch_walk_open(root, err)) == NULL)
 		return false;
 	while ((node = torch_walk_next(walk, err)) != NULL) {
-		if (node->kind != VALUE_PERSISTENT)
-			continue;
-		if (!add_id(list, node, err))
+		if (node->kind == VALUE_PERSISTENT && !add_id(list, node, err))
 			goto out;
-		torch_walk_skip(walk);
 	}
 	done = err->kind == ERROR_NONE;
 out:

@@ -114,12 +114,14 @@ can_hold(const struct value *node)
 }
 
 /* Children in order: callable, arguments, items, state.  false: there is no such child.
- * *child may be NULL. */
+ * *child may be NULL.  What an id is made of is no part of the object. */
 static bool
 child_of(const struct value *node, uint32_t index, const struct value **child)
 {
 	bool is_call = node->kind == VALUE_CALL || node->kind == VALUE_OBJECT;
 
+	if (node->kind == VALUE_PERSISTENT)
+		return false;
 	if (is_call && index < 2) {
 		*child = index == 0 ? node->call.callable : node->call.arguments;
 		return true;
@@ -178,8 +180,7 @@ torch_walk_next(struct torch_walk *walk, struct error *err)
 void
 torch_walk_skip(struct torch_walk *walk)
 {
-	if (walk->depth > 0)
-		walk->depth--;
+	walk->depth--;
 }
 
 /* ---- paths -------------------------------------------------------------------------- */
@@ -234,7 +235,7 @@ add_component(const struct value *node, uint32_t taken, bool *is_named, char *to
 		index -= 2;
 	}
 	/* The state is a dict of attributes, which name themselves. */
-	if (index == node->count || node->kind == VALUE_PERSISTENT)
+	if (index == node->count)
 		return true;
 	*is_named = true;
 	if (holds_pairs(node))

@@ -7,7 +7,7 @@
 /*
  * Every node of a value graph that can hold others, each once, however many paths lead to it
  * and whatever cycles they make: time and memory are linear in the graph.  A node comes
- * before what is under it.  One thread per walk.
+ * before what is under it; under a persistent id there is nothing.  One thread per walk.
  */
 struct torch_walk;
 
@@ -16,7 +16,7 @@ struct torch_walk;
 struct torch_walk  *torch_walk_open(const struct value *root, struct error *err);
 /* The next node; NULL at the end, or on failure with err->kind set (which it clears). */
 const struct value *torch_walk_next(struct torch_walk *walk, struct error *err);
-/* Do not go under the node that came last. */
+/* Do not go under the node that came last; once after each. */
 void                torch_walk_skip(struct torch_walk *walk);
 /*
  * The path of dict keys, attribute names and list indexes that led to the node that came

@@ -175,9 +175,9 @@ read_pickle(struct torch_file *file, struct error *err)
 	struct torch_source      source;
 	bool                     done;
 
+	/* identify_zip() has seen it, and all records are in one folder. */
 	if (record == NULL)
-		return error_set(err, ERROR_UNSUPPORTED, "noroot",
-			"no data.pkl: not written by torch.save");
+		return error_set(err, ERROR_INTERNAL, "noroot", "no data.pkl in a zip of torch");
 	if (record->length > pickle_default_limits.bytes)
 		return error_set(err, ERROR_LIMIT, "hugepkl",
 			"%s has %" PRIu64 " bytes (limit %" PRIu64 " MiB)", record->name,
@@ -243,6 +243,8 @@ index_records(struct torch_file *file, struct error *err)
 static bool
 refuse_other_zips(const struct torch_file *file, struct error *err)
 {
+	const char *checkpoint = "";
+
 	switch (identify_zip(file->archive, err)) {
 	case ZIP_IDENTITY_TORCH:
 		return true;
@@ -254,15 +256,12 @@ refuse_other_zips(const struct torch_file *file, struct error *err)
 	for (size_t i = 0; i < zip_archive_count(file->archive); i++) {
 		const char *name = zip_archive_record(file->archive, i)->name;
 
-		if (identify_is_shard_name(name) || text_has_suffix(name, ".pt")) {
-			error_set(err, ERROR_UNSUPPORTED, "nesting",
-				"a zip that holds a checkpoint (%s), where the checkpoint itself was"
-				" expected", name);
-			return error_hint(err, "unpack it first");
-		}
+		if (checkpoint[0] == '\0' && text_has_suffix(name, ".pt"))
+			checkpoint = name;
 	}
-	return error_set(err, ERROR_UNSUPPORTED, "nesting",
-		"a zip that holds a checkpoint, where the checkpoint itself was expected");
+	error_set(err, ERROR_UNSUPPORTED, "nesting", "a zip that holds a checkpoint (%s), where the"
+		" checkpoint itself was expected", checkpoint);
+	return error_hint(err, "unpack it first");
 }
 
 bool

@@ -98,12 +98,15 @@ static bool
 take_local(const uint8_t *bytes, size_t length, uint64_t offset, uint64_t stored,
 	struct zip_part *part)
 {
-	const uint8_t *at = bytes + offset, *data;
+	const uint8_t *at, *data;
 	uint64_t       size = 0, packed = 0;
 	uint64_t      *numbers[3] = { &size, &packed, NULL };
 	size_t         head;
 
-	if (offset > length || length - offset < LOCAL_BYTES || !is_signature(at, 3, 4))
+	if (offset > length || length - offset < LOCAL_BYTES)
+		return false;
+	at = bytes + offset;
+	if (!is_signature(at, 3, 4))
 		return false;
 	head = LOCAL_BYTES + (size_t)checked_u16(at + 26) + checked_u16(at + 28);
 	if (length - offset < head || length - offset - head < stored)

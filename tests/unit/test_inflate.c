@@ -99,6 +99,31 @@ test_row(const struct row *row, size_t in_step, size_t out_step)
 	inflater_close(inflater);
 }
 
+/* However input and output are cut, what follows the end is noticed: it was not taken, or it is
+ * damage. */
+static void
+test_bytes_behind(void)
+{
+	static const char hello[] = HELLO HELLO HELLO;
+
+	for (size_t in_step = 1; in_step < sizeof hello; in_step++) {
+		for (size_t out_step = 1; out_step < 7; out_step++) {
+			struct error     err = { 0 };
+			struct inflater *inflater = inflater_open(5, &err);
+			struct row       row = { "", hello, sizeof hello - 1, 5, "", 0, "", "", 0 };
+			unsigned char    out[64];
+			size_t           total, left = 0;
+			bool             done = run(inflater, &row, in_step, out_step, out, &total,
+				&left, &err);
+
+			CHECK(done ? left == 2 * (sizeof HELLO - 1) : strcmp(err.slug, "deflbad") == 0,
+				"pieces of %zu and %zu: left %zu, %s: %s", in_step, out_step, left,
+				err.slug, err.text);
+			inflater_close(inflater);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -108,6 +133,7 @@ main(void)
 		test_row(&rows[i], 1, 1);
 		test_row(&rows[i], 3, 7);
 	}
+	test_bytes_behind();
 	inflater_close(NULL);
 	return check_end("inflate");
 }

@@ -296,6 +296,46 @@ test_lengths(void)
 	inflate_ahead_close(NULL);
 }
 
+/* ---- a sink that fails -------------------------------------------------------------- */
+
+static bool
+take_some_slabs(void *context, struct slab *slab, struct error *err)
+{
+	size_t *left = context;
+
+	slab_release(slab);
+	return (*left)-- > 0 || error_set(err, ERROR_NO_OUTPUT, "full", "no more of them");
+}
+
+/* Whichever slab the sink does not want, its reason comes back, and no slab is lost. */
+static void
+test_sink(const char *what, void (*make)(unsigned char *, size_t), size_t round)
+{
+	size_t count, slabs = 0;
+	bool   done = false;
+
+	random_state = 5;
+	make(plain, PLAIN_BYTES);
+	count = pack(plain, PLAIN_BYTES, 6, 8, Z_DEFAULT_STRATEGY, PLAIN_BYTES, packed,
+		2 * PLAIN_BYTES);
+	for (; !done; slabs++) {
+		struct error          err = { 0 };
+		struct slab_pool     *pool = slab_pool_open(INFLATE_AHEAD_SLABS, &err);
+		size_t                left = slabs;
+		struct inflate_ahead *ahead = inflate_ahead_open(PLAIN_BYTES, round, pool,
+			take_some_slabs, &left, &err);
+
+		done = inflate_ahead_feed(ahead, packed, count, true, &err);
+		CHECK(done == (err.kind == ERROR_NONE) && (done || strcmp(err.slug, "full") == 0),
+			"%s: %zu slabs: %s", what, slabs, err.text);
+		inflate_ahead_close(ahead);
+		for (size_t i = 0; i < INFLATE_AHEAD_SLABS; i++)
+			slab_take(pool);        /* would wait for one that is lost */
+		slab_pool_close(pool);
+	}
+	CHECK(slabs >= PLAIN_BYTES / SLAB_BYTES, "%s: %zu slabs", what, slabs);
+}
+
 int
 main(void)
 {
@@ -308,6 +348,10 @@ main(void)
 	test_damage("small", 1500, 1, 1);
 	test_damage("long", 400000, 8, 9973);
 	test_lengths();
+	test_sink("weights", make_weights, ROUND);
+	test_sink("weights, one round", make_weights, INFLATE_AHEAD_ROUND);
+	test_sink("zeros", make_zeros, ROUND);
+	test_sink("mixture", make_mixture, ROUND);
 	free(plain);
 	free(packed);
 	free(found);

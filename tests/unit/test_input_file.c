@@ -4,6 +4,7 @@
 #include "memory_file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -227,6 +228,7 @@ test_pipe_without_room(void)
 {
 	struct error err = { 0 };
 	int          ends[2], old;
+	char         long_name[5000] = "";
 
 	memory_file_must(pipe(ends) == 0, "pipe");
 	close(ends[1]);
@@ -234,12 +236,40 @@ test_pipe_without_room(void)
 	CHECK(input_file_open("-", "no/such/folder", &err) == NULL
 		&& err.kind == ERROR_NO_OUTPUT, "%s", err.text);
 	CHECK_TEXT(err.slug, "spool", "%s", err.text);
+	memset(long_name, 'n', sizeof long_name - 1);
+	err = (struct error){ 0 };
+	CHECK(input_file_open("-", long_name, &err) == NULL && err.kind == ERROR_NO_OUTPUT
+		&& err.os_errno == ENAMETOOLONG, "%s", err.text);
 	close(swap_input(open("folder", O_RDONLY)));
 	err = (struct error){ 0 };
 	CHECK(input_file_open("-", ".", &err) == NULL && err.kind == ERROR_NO_INPUT, "%s",
 		err.text);
 	CHECK_TEXT(err.text, "standard input is a directory", "folder as input");
 	close(swap_input(old));
+}
+
+/* All of a file as text, if it is no longer than somebody wants. */
+static void
+test_text(void)
+{
+	struct error       err = { 0 };
+	struct input_file *file;
+	char              *text;
+
+	write_file("text", "{}\n");
+	file = input_file_open("text", ".", &err);
+	memory_file_must(file != NULL, "text");
+	text = input_file_text(file, 3, &err);
+	CHECK_TEXT(text != NULL ? text : err.text, "{}\n", "text");
+	free(text);
+	CHECK(input_file_text(file, 2, &err) == NULL && err.kind == ERROR_LIMIT, "%s", err.text);
+	CHECK_TEXT(err.text, "3 bytes, at most 2 are read", "limit");
+	write_file("text", "{ }\n");
+	err = (struct error){ 0 };
+	CHECK(input_file_text(file, 3, &err) == NULL && err.kind == ERROR_CORRUPT, "%s", err.text);
+	CHECK_TEXT(err.slug, "changing", "%s", err.text);
+	input_file_close(file);
+	unlink("text");
 }
 
 static unsigned
@@ -322,6 +352,7 @@ main(void)
 	test_seekable_input();
 	test_pipe();
 	test_pipe_without_room();
+	test_text();
 	test_resting();
 	input_file_close(NULL);
 	remove_all();

@@ -11,6 +11,21 @@
  */
 #define BYTES(literal) literal, sizeof literal - 1
 
+struct failing_input {
+	struct memory_input memory;             /* first, so that a pointer is to both */
+	size_t              left;               /* windows that can be had */
+};
+
+static bool
+failing_peek(void *context, const unsigned char **at, size_t *count, struct error *err)
+{
+	struct failing_input *failing = context;
+
+	if (failing->left-- == 0)
+		return error_set(err, ERROR_NO_INPUT, "noinput", "cannot read it");
+	return memory_peek(context, at, count, err);
+}
+
 static const size_t steps[] = { 0, 1, 2, 3, 7 };
 
 struct good_row {
@@ -32,7 +47,9 @@ static const struct good_row good[] = {
 	{ BYTES("I-9223372036854775808\n."), "-9223372036854775808" },
 	{ BYTES("I9223372036854775808\n."), "BIG" },
 	{ BYTES("L12345678901234567890123L\n."), "BIG" },
+	{ BYTES("L18446744073709551619L\n."), "BIG" },
 	{ BYTES("L7L\n."), "7" },
+	{ BYTES("I+7\n."), "7" },
 	{ BYTES("L-7\n."), "-7" },
 	{ BYTES("L0L\n."), "0" },
 	{ BYTES("J\xff\xff\xff\xff."), "-1" },
@@ -49,6 +66,8 @@ static const struct good_row good[] = {
 	{ BYTES("\x8b\x02\x00\x00\x00\x00\x80."), "-32768" },
 	{ BYTES("F1.5\n."), "1.5" },
 	{ BYTES("F-1e-05\n."), "-1.0000000000000001e-05" },
+	{ BYTES("F1e+3\n."), "1000" },
+	{ BYTES("F1E3\n."), "1000" },
 	{ BYTES("F.5\n."), "0.5" },
 	{ BYTES("F2.\n."), "2" },
 	{ BYTES("Finf\n."), "inf" },
@@ -75,6 +94,8 @@ static const struct good_row good[] = {
 	{ BYTES("S'ab'\n."), "r'ab'" },
 	{ BYTES("S\"it's\"\n."), "r'it\\x27s'" },
 	{ BYTES("S'\\x41\\101\\7\\n\\q\\\\'\n."), "r'AA\\x07\\x0a\\x5cq\\x5c'" },
+	{ BYTES("S'\\x4A\\x6f\\18\\1'\n."), "r'Jo\\x018\\x01'" },
+	{ BYTES("S'\\\x00'\n."), "r'\\x5c\\x00'" },
 	{ BYTES("S''\n."), "r''" },
 	{ BYTES("C\x02\x00\xff."), "b'\\x00\\xff'" },
 	{ BYTES("B\x01\x00\x00\x00" "a."), "b'a'" },
@@ -160,7 +181,13 @@ static const struct good_row good[] = {
 	  "{r'a': 1, r'b': 2}" },
 	{ BYTES("ccollections\nOrderedDict\n)R}U\x09_metadataNsb."), "{}|{r'_metadata': None}" },
 	{ BYTES("ccollections\nOrderedDict\nK\x01\x85R."), "collections.OrderedDict(1)" },
+	{ BYTES("ccollections\nOrderedDict\n]]\x86R."), "collections.OrderedDict([], [])" },
 	{ BYTES("c__builtin__\nset\n](K\x01K\x02" "e\x85R."), "set{1, 2}" },
+	{ BYTES("c__builtin__\nset\nK\x01\x85\x85R."), "set{1}" },
+	{ BYTES("c__builtin__\nset\nK\x01\x85R."), "builtins.set(1)" },
+	{ BYTES("c__builtin__\nset\n))\x86R."), "builtins.set((), ())" },
+	{ BYTES("c__builtin__\nlist\n)R."), "[]" },
+	{ BYTES("c__builtin__\ndict\n)R."), "{}" },
 	{ BYTES("cbuiltins\nfrozenset\n]\x85R."), "frozenset{}" },
 	{ BYTES("c__builtin__\nbytes\n)R."), "b''" },
 	{ BYTES("c_codecs\nencode\nX\x03\x00\x00\x00" "a\xc3\xbfX\x06\x00\x00\x00latin1\x86R."),
@@ -168,12 +195,27 @@ static const struct good_row good[] = {
 	{ BYTES("c_codecs\nencode\nX\x02\x00\x00\x00\xc4\x80X\x06\x00\x00\x00latin1\x86R."),
 	  "_codecs.encode('\\xc4\\x80', 'latin1')" },
 	{ BYTES("c_codecs\nencode\nU\x01" "aU\x04" "utf8\x86R."), "_codecs.encode(r'a', r'utf8')" },
+	{ BYTES("c_codecs\nencode\nX\x02\x00\x00\x00\xc2\xa0X\x07\x00\x00\x00latin-1\x86R."),
+	  "b'\\xa0'" },
+	/* no UTF-8: a sequence that ends too early, or that goes on with a letter */
+	{ BYTES("c_codecs\nencode\nU\x01\xc2U\x06latin1\x86R."), "_codecs.encode(r'\\xc2', r'latin1')" },
+	{ BYTES("c_codecs\nencode\nU\x02\xc2" "aU\x06latin1\x86R."),
+	  "_codecs.encode(r'\\xc2a', r'latin1')" },
+	{ BYTES("c_codecs\nencode\nK\x01U\x06latin1\x86R."), "_codecs.encode(1, r'latin1')" },
+	{ BYTES("c__builtin__\nbytes\nC\x01x\x85R."), "b'x'" },
+	{ BYTES("c__builtin__\nbytes\nK\x05\x85R."), "builtins.bytes(5)" },
+	{ BYTES("c__builtin__\nbytearray\nC\x01xN\x86R."), "builtins.bytearray(b'x', None)" },
+	{ BYTES("ctorch\nSize\n)R."), "torch.Size()" },
+	{ BYTES("ctorch\nSize\n]\x85R."), "torch.Size([])" },
+	{ BYTES("csignal\nHandlers\nK\x01\x85R."), "signal.Handlers(1)" },
+	{ BYTES("csignal\nSigmasks\nK\x01\x85R."), "signal.Sigmasks(1)" },
 	{ BYTES("ctorch\nSize\n(K\x01K\x02t\x85R."), "(1, 2)" },
 	{ BYTES("cfunctools\npartial\ncm\nf\n\x85R."), "functools.partial(m.f)" },
 	/* members of an enum, as Python 3.11 writes them */
 	{ BYTES("c__builtin__\ngetattr\nq\x00" "cm.enums\nKind\nq\x01U\x03" "one\x86Rh\x00h\x01U\x03"
 		"two\x86R\x86."),
 	  "(builtins.getattr(m.enums.Kind, r'one'), builtins.getattr(m.enums.Kind, r'two'))" },
+	{ BYTES("cbuiltins\ngetattr\ncm\nC\nU\x03" "A_1\x86R."), "builtins.getattr(m.C, r'A_1')" },
 	{ BYTES("cbuiltins\ngetattr\ncsignal\nSignals\nU\x07SIGTERM\x86R."),
 	  "builtins.getattr(signal.Signals, r'SIGTERM')" },
 };
@@ -236,6 +278,7 @@ static const struct bad_row bad[] = {
 	{ BYTES("I12x\n."), ERROR_CORRUPT, "longint", 0, "integer \"12x\" at byte 0 (INT)" },
 	{ BYTES("I\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("I010\n."), ERROR_CORRUPT, "longint", 0, "integer" },
+	{ BYTES("I02\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("L01\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("I1_0\n."), ERROR_CORRUPT, "longint", 0, "integer" },
 	{ BYTES("I 1\n."), ERROR_CORRUPT, "longint", 0, "integer" },
@@ -253,6 +296,9 @@ static const struct bad_row bad[] = {
 	{ BYTES("S'\n."), ERROR_CORRUPT, "strings", 0, "STRING" },
 	{ BYTES("S'a\\'\n."), ERROR_CORRUPT, "strings", 0, "STRING" },
 	{ BYTES("S'\\x4'\n."), ERROR_CORRUPT, "strings", 0, "STRING" },
+	{ BYTES("S'\\x4g'\n."), ERROR_CORRUPT, "strings", 0, "STRING" },
+	{ BYTES("S'\\x4G'\n."), ERROR_CORRUPT, "strings", 0, "STRING" },
+	{ BYTES("S'\\x/0'\n."), ERROR_CORRUPT, "strings", 0, "STRING" },
 	{ BYTES("V\\u00e\n."), ERROR_CORRUPT, "strings", 0, "UNICODE" },
 	{ BYTES("V\\U00110000\n."), ERROR_CORRUPT, "strings", 0, "UNICODE" },
 	/* memo */
@@ -301,6 +347,8 @@ static const struct bad_row bad[] = {
 	{ BYTES("}G\x7f\xf8\x00\x00\x00\x00\x00\x00Ns."), ERROR_CORRUPT, "hash", 11, "not a number" },
 	{ BYTES("})QNs."), ERROR_CORRUPT, "hash", 4, "a persistent id" },
 	{ BYTES("ccollections\nOrderedDict\n](]](]Nee\x85R."), ERROR_CORRUPT, "setitem", 35, "pairs" },
+	{ BYTES("ccollections\nOrderedDict\n](K\x01" "e\x85R."), ERROR_CORRUPT, "setitem", 31, "pairs" },
+	{ BYTES("ccollections\nOrderedDict\n]()e\x85R."), ERROR_CORRUPT, "setitem", 30, "pairs" },
 	{ BYTES("\x8f(]\x90."), ERROR_CORRUPT, "hash", 3, "a list in a set" },
 	{ BYTES("(}\x91."), ERROR_CORRUPT, "hash", 2, "a dict in a set" },
 	/* calls */
@@ -343,6 +391,10 @@ static const struct bad_row bad[] = {
 	{ BYTES("\x8c\x07os.path\x8c\x04join\x93."), ERROR_UNSAFE, "os", 15, "os.path.join" },
 	{ BYTES("\x8c\x13torch.serialization\x8c\x09os.system\x93."), ERROR_UNSAFE, "os", 32,
 	  "torch.serialization.os.system" },
+	{ BYTES("cbuiltins\ngetattr\nVx\n\x93."), ERROR_UNSAFE, "os", 21, "getattr" },
+	{ BYTES("Vx\ncbuiltins\ngetattr\n\x93."), ERROR_UNSAFE, "os", 21, "getattr" },
+	{ BYTES("cm\nf\ncbuiltins\ngetattr\nR."), ERROR_UNSAFE, "os", 23, "getattr" },
+	{ BYTES("cbuiltins\ngetattr\nNa."), ERROR_UNSAFE, "os", 19, "getattr" },
 	/* builtins.getattr, other than for a member of an enum */
 	{ BYTES("cbuiltins\ngetattr\n."), ERROR_UNSAFE, "os", 18, "getattr" },
 	{ BYTES("Ncbuiltins\ngetattr\n0."), ERROR_UNSAFE, "os", 19, "getattr" },
@@ -358,6 +410,11 @@ static const struct bad_row bad[] = {
 	{ BYTES("(cm\nC\nU\x01" "aibuiltins\ngetattr\n."), ERROR_UNSAFE, "os", 9, "getattr" },
 	{ BYTES("cbuiltins\ngetattr\nU\x01xU\x01" "a\x86R."), ERROR_UNSAFE, "os", 25, "getattr" },
 	{ BYTES("cbuiltins\ngetattr\ncm\nC\nU\x02_a\x86R."), ERROR_UNSAFE, "os", 28, "getattr" },
+	{ BYTES("cbuiltins\ngetattr\ncm\nC\nU\x02" "1a\x86R."), ERROR_UNSAFE, "os", 28, "getattr" },
+	{ BYTES("cbuiltins\ngetattr\ncm\nC\nU\x00\x86R."), ERROR_UNSAFE, "os", 26, "getattr" },
+	{ BYTES("csignal\nSignalsX\n."), ERROR_UNSAFE, "os", 0, "signal.SignalsX" },
+	{ BYTES("csignal\nalarm\n."), ERROR_UNSAFE, "os", 0, "signal.alarm" },
+	{ BYTES("cm\na.builtins.eval\n."), ERROR_UNSAFE, "os", 0, "m.a.builtins.eval" },
 	{ BYTES("cbuiltins\ngetattr\ncm\nC\nU\x03" "a.b\x86R."), ERROR_UNSAFE, "os", 29, "getattr" },
 	{ BYTES("cbuiltins\ngetattr\ncm\nC\nK\x01\x86R."), ERROR_UNSAFE, "os", 26, "getattr" },
 	{ BYTES("cbuiltins\ngetattr\ncm\nC\n\x85R."), ERROR_UNSAFE, "os", 24, "getattr" },
@@ -393,6 +450,146 @@ test_bad(void)
 				row->word, err.text);
 			arena_fini(&arena);
 		}
+}
+
+/* ---- what runs out -------------------------------------------------------------------- */
+
+/* With an arena of every size the pickle is refused for want of memory, up to a size from which
+ * on it is made, and is the same. */
+static void
+check_arenas(const struct good_row *row, size_t number)
+{
+	bool done = false;
+
+	for (size_t limit = 0; !done || limit % 1024 != 0; limit += 16) {
+		struct arena  arena;
+		struct error  err;
+		char          text[4096];
+		size_t        consumed;
+		struct value *made;
+
+		arena_init(&arena, limit);
+		made = run_pickle(row->bytes, row->length, 0, &pickle_default_limits, &arena, NULL,
+			&consumed, &err);
+		CHECK(made != NULL || (!done && err.kind == ERROR_LIMIT
+			&& strcmp(err.slug, "oom") == 0), "row %zu, %zu bytes: %s", number, limit,
+			err.text);
+		done = made != NULL;
+		if (done)
+			CHECK_TEXT(render_value(made, text, sizeof text), row->value,
+				"row %zu, %zu bytes", number, limit);
+		arena_fini(&arena);
+		if (limit > 1 << 16)
+			break;
+	}
+	CHECK(done, "row %zu is never made", number);
+}
+
+/* The window that cannot be had: what reads the file says why, and the place is told. */
+static void
+check_windows(const struct good_row *row, size_t number)
+{
+	struct failing_input failing = { .left = 0 };
+	struct value        *made = NULL;
+
+	for (size_t windows = 0; made == NULL && windows < 1000; windows++) {
+		struct arena        arena;
+		struct error        err = { 0 };
+		struct pickle_input input = { failing_peek, memory_consume, &failing.memory,
+			row->length };
+		uint64_t            consumed;
+
+		failing = (struct failing_input){ .memory = {
+			.bytes = (const unsigned char *)row->bytes,
+			.length = row->length, .step = 1 }, .left = windows };
+		arena_init(&arena, 1 << 20);
+		made = machine_run(&input, &pickle_default_limits, &arena, NULL, &consumed, &err);
+		CHECK(made != NULL || (err.kind == ERROR_NO_INPUT && err.has_offset
+			&& err.offset <= windows), "row %zu, %zu windows: %s", number, windows,
+			err.text);
+		arena_fini(&arena);
+		free(failing.memory.window);
+	}
+	CHECK(made != NULL, "row %zu is never made", number);
+}
+
+static void
+test_running_out(void)
+{
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		check_arenas(&good[i], i);
+		check_windows(&good[i], i);
+	}
+}
+
+/* Values that take no memory of their own still take room on the stack. */
+static void
+test_full_stack(void)
+{
+	char         bytes[1200];
+	struct arena arena;
+	struct error err;
+	size_t       consumed;
+
+	memset(bytes, 'N', sizeof bytes);
+	arena_init(&arena, 1024 * sizeof(void *));
+	CHECK(run_pickle(bytes, sizeof bytes, 0, &pickle_default_limits, &arena, NULL, &consumed,
+		&err) == NULL && err.kind == ERROR_LIMIT, "%s", err.text);
+	CHECK_TEXT(err.slug, "oom", "%s", err.text);
+	CHECK_TEXT(err.text, "more than 1024 values on the stack at byte 1024", "stack");
+	arena_fini(&arena);
+}
+
+/* More names than the first tables have room for, each twice. */
+static void
+test_many_globals(void)
+{
+	char                  bytes[10000];
+	size_t                length = (size_t)sprintf(bytes, "("), consumed;
+	struct arena          arena;
+	struct error          err;
+	struct pickle_globals globals = { 0 };
+	struct value         *made;
+
+	for (int i = 0; i < 400; i++)
+		length += (size_t)sprintf(bytes + length, "cm\nC%d\n", i % 200);
+	length += (size_t)sprintf(bytes + length, "t.");
+	arena_init(&arena, 1 << 20);
+	made = run_pickle(bytes, length, 0, &pickle_default_limits, &arena, &globals, &consumed,
+		&err);
+	CHECK(made != NULL && globals.count == 200, "%u names: %s", (unsigned)globals.count,
+		err.text);
+	for (uint32_t i = 0; made != NULL && i < 400; i++)
+		CHECK(made->items[i] == globals.items[i % 200], "name %u", (unsigned)i);
+	arena_fini(&arena);
+}
+
+/* Names and members of an enum that are too long. */
+static void
+test_long_names(void)
+{
+	static const struct { const char *form; int length; enum error_kind kind; const char *slug; }
+	rows[] = {
+		{ "V%0*d\nVC\n\x93.", 1024, ERROR_NONE, "" },
+		{ "V%0*d\nVC\n\x93.", 1025, ERROR_CORRUPT, "dotted" },
+		{ "Vm\nV%0*d\n\x93.", 1025, ERROR_CORRUPT, "dotted" },
+		{ "cbuiltins\ngetattr\ncm\nC\nVa%0*d\n\x86R.", 255, ERROR_NONE, "" },
+		{ "cbuiltins\ngetattr\ncm\nC\nVa%0*d\n\x86R.", 256, ERROR_UNSAFE, "os" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char         bytes[2000];
+		size_t       length = (size_t)sprintf(bytes, rows[i].form, rows[i].length, 0);
+		size_t       consumed;
+		struct arena arena;
+		struct error err;
+
+		arena_init(&arena, 1 << 20);
+		run_pickle(bytes, length, 0, &pickle_default_limits, &arena, NULL, &consumed, &err);
+		CHECK(err.kind == rows[i].kind, "row %zu: %s", i, err.text);
+		CHECK_TEXT(err.slug, rows[i].slug, "row %zu", i);
+		arena_fini(&arena);
+	}
 }
 
 /* 68 opcodes, counted by the protocol that introduced them (pickletools.opcodes). */
@@ -697,6 +894,10 @@ main(void)
 {
 	setlocale(LC_ALL, "");
 	test_good();
+	test_running_out();
+	test_full_stack();
+	test_many_globals();
+	test_long_names();
 	test_bad();
 	test_opcode_table();
 	test_cut_arguments();

@@ -96,7 +96,10 @@ test_describe(void)
 		{ BYTES("cm\nC\n)R)\x81."), "an object" },
 		{ BYTES("cm\n0123456789012345678901234567890123456789\n."),
 		  "m.0123456789012345678901234..." },
+		/* the name fits, what says that it was called does not */
+		{ BYTES("cm\n01234567890123456789012345\n)R."), "m.01234567890123456789012345" },
 	};
+	char nothing[31];
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct arena arena;
@@ -107,6 +110,7 @@ test_describe(void)
 			sizeof text), rows[i].expected, "row %zu", i);
 		arena_fini(&arena);
 	}
+	CHECK_TEXT(value_describe(NULL, nothing, sizeof nothing), "nothing", "nothing");
 }
 
 /* A dict of `count` keys "k0", "k1", ... where key `again` is another "k0". */
@@ -203,6 +207,7 @@ test_dangerous(void)
 		{ "megatron.core.transformer.enums", "AttnBackend", false },
 		{ "transformer_engine.common.recipe", "DelayedScaling", false },
 		{ "torch._C", "Generator", false },     { "omegaconf.dictconfig", "DictConfig", false },
+		{ "m", "builtins.set", false },         { "m", "builtins", false },
 		{ "osx", "f", false },                  { "my.os", "f", false },
 		{ "torchload", "f", false },            { "mymodel.code", "Config", false },
 	};

@@ -3,53 +3,9 @@
 #include "check.h"
 #include "memory_file.h"
 #include "zip_bases.h"
+#include "zip_edits.h"
 
 /* ---- one field wrong ---------------------------------------------------------------- */
-
-/* Where an edit happens: at `offset` of this part of record `record`. */
-enum place { LOCAL, DATA, DESCRIPTOR, CENTRAL, ZIP64, LOCATOR, END, START, TAIL };
-
-struct edit {
-	enum place  place;
-	int         record, offset;
-	int         width;              /* 1 to 8: put the number; 0: insert the bytes */
-	uint64_t    number;
-	const char *bytes;
-	size_t      count;
-};
-
-#define PUT(place, record, offset, width, number) { place, record, offset, width, number, "", 0 }
-#define INSERT(place, record, offset, bytes) \
-	{ place, record, offset, 0, 0, bytes, sizeof(bytes) - 1 }
-#define NO_EDIT { START, 0, 0, 0, 0, "", 0 }
-
-static size_t
-find_place(const struct zip_builder *zip, const struct edit *edit)
-{
-	size_t i = (size_t)edit->record, at = 0;
-
-	switch (edit->place) {
-	case LOCAL: at = zip->local[i]; break;
-	case DATA: at = zip->data[i]; break;
-	case DESCRIPTOR: at = zip->descriptor[i]; break;
-	case CENTRAL: at = zip->central[i]; break;
-	case ZIP64: at = zip->zip64; break;
-	case LOCATOR: at = zip->locator; break;
-	case END: at = zip->end; break;
-	case START: at = 0; break;
-	case TAIL: at = zip->length; break;
-	}
-	return at + (size_t)edit->offset;
-}
-
-static void
-apply(struct zip_builder *zip, const struct edit *edit)
-{
-	if (edit->width > 0)
-		builder_put(zip, find_place(zip, edit), (unsigned)edit->width, edit->number);
-	else
-		builder_insert(zip, find_place(zip, edit), edit->bytes, edit->count);
-}
 
 #define BYTES64 "TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT"
 /* An extra field of a directory entry needs the directory to say that it grew. */
@@ -103,6 +59,15 @@ static const struct row rows[] = {
 		{ PUT(CENTRAL, 0, 20, 8, 15 | (uint64_t)15 << 32),
 		PUT(LOCAL, 0, 18, 8, 15 | (uint64_t)15 << 32), PUT(LOCAL, 0, 14, 4, 0),
 		PUT(CENTRAL, 0, 16, 4, 0) } },
+	/* bytes before the archive that all offsets know of */
+	{ "prefix", BASE_DEFLATED, ERROR_CORRUPT, "64 unexpected bytes before the first record",
+		{ PUT(CENTRAL, 0, 42, 4, 64), PUT(END, 0, 16, 4, 56 + 64),
+		INSERT(START, 0, 0, BYTES64) } },
+	{ "prefix", BASE_DEFLATED, ERROR_CORRUPT, "2 unexpected bytes before the first record",
+		{ PUT(CENTRAL, 0, 42, 4, 2), PUT(END, 0, 16, 4, 56 + 2), INSERT(START, 0, 0, "xy") } },
+	{ "concat", BASE_DEFLATED, ERROR_UNSAFE, "second archive starts at offset 4",
+		{ PUT(CENTRAL, 0, 42, 4, 4), PUT(END, 0, 16, 4, 56 + 4),
+		INSERT(START, 0, 0, "PK\3\4") } },
 	{ "gapcd", BASE_PLAIN, ERROR_UNSAFE, "64 bytes at offset ",     /* behind the directory */
 		{ INSERT(END, 0, 0, BYTES64) } },
 	/* 33 to 35: the end records */
@@ -148,6 +113,8 @@ static const struct row rows[] = {
 		{ PUT(CENTRAL, 2, 20, 4, 3), PUT(CENTRAL, 2, 24, 4, 3) } },
 	{ "quoted", BASE_PLAIN, ERROR_UNSAFE, "records r/data.pkl and r/data/0 overlap",
 		/* by an extra field that only the local header has */
+		{ PUT(LOCAL, 0, 28, 2, 8), PUT(DATA, 0, 0, 4, 0x00044646) } },
+	{ "quoted", BASE_DEFLATED, ERROR_UNSAFE, "record r/data.pkl and the directory overlap",
 		{ PUT(LOCAL, 0, 28, 2, 8), PUT(DATA, 0, 0, 4, 0x00044646) } },
 	/* 39: local headers */
 	{ "lh", BASE_TORCH, ERROR_CORRUPT, "no local header", { PUT(LOCAL, 1, 0, 4, 0) } },
@@ -217,6 +184,9 @@ static const struct row rows[] = {
 		{ PUT(CENTRAL, 0, 24, 4, 10), PUT(LOCAL, 0, 22, 4, 10) } },
 	{ "defllong", BASE_DEFLATED, ERROR_UNSAFE, "expands beyond its declared 0 bytes",
 		{ PUT(CENTRAL, 0, 24, 4, 0), PUT(LOCAL, 0, 22, 4, 0) } },
+	{ "deflbad", BASE_DEFLATED, ERROR_CORRUPT, "1 bytes after the end of the compressed data",
+		{ PUT(CENTRAL, 0, 20, 4, 17), PUT(LOCAL, 0, 18, 4, 17), PUT(END, 0, 16, 4, 57),
+		INSERT(CENTRAL, 0, 0, "x") } },
 	{ "deflbad", BASE_DEFLATED, ERROR_CORRUPT, "damaged compressed data at byte",
 		{ PUT(DATA, 0, 0, 1, 7) } },
 	{ "bitflip", BASE_DEFLATED, ERROR_CORRUPT, "CRC-32 mismatch (stored 0d4a1185, computed ",
@@ -249,6 +219,58 @@ static const struct row rows[] = {
 		"\0\0\0\0\0\0\0\0"),
 		PUT(CENTRAL, 0, 30, 2, 28), PUT(CENTRAL, 0, 20, 8, UINT64_MAX),
 		PUT(TAIL, 0, -22 + 12, 4, 56 + 28) } },
+	{ "zip64extra", BASE_DEFLATED, ERROR_CORRUPT, "says something else than the entry",
+		{ ZIP64_EXTRA("\1\0\x10\0\x0c\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"),
+		PUT(CENTRAL, 0, 30, 2, 20), PUT(TAIL, 0, -22 + 12, 4, 56 + 20) } },
+	{ "zip64extra", BASE_DEFLATED, ERROR_CORRUPT, "says something else than the entry",
+		{ ZIP64_EXTRA("\1\0\x18\0\x0b\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"
+		"\1\0\0\0\0\0\0\0"),
+		PUT(CENTRAL, 0, 30, 2, 28), PUT(TAIL, 0, -22 + 12, 4, 56 + 28) } },
+	{ "", BASE_DEFLATED, ERROR_NONE, "",            /* only the offset is later */
+		{ ZIP64_EXTRA("\1\0\x08\0\0\0\0\0\0\0\0\0"), PUT(CENTRAL, 0, 30, 2, 12),
+		PUT(CENTRAL, 0, 42, 4, 0xffffffff), PUT(TAIL, 0, -22 + 12, 4, 56 + 12) } },
+	{ "", BASE_DEFLATED, ERROR_NONE, "",            /* only the disk is later */
+		{ ZIP64_EXTRA("\1\0\4\0\0\0\0\0"), PUT(CENTRAL, 0, 30, 2, 8),
+		PUT(CENTRAL, 0, 34, 2, 0xffff), PUT(TAIL, 0, -22 + 12, 4, 56 + 8) } },
+	{ "multidisk", BASE_DEFLATED, ERROR_UNSUPPORTED, "multi-volume",
+		{ ZIP64_EXTRA("\1\0\4\0\1\0\0\0"), PUT(CENTRAL, 0, 30, 2, 8),
+		PUT(CENTRAL, 0, 34, 2, 0xffff), PUT(TAIL, 0, -22 + 12, 4, 56 + 8) } },
+	{ "zip64extra", BASE_DEFLATED, ERROR_CORRUPT, "is too short",   /* the disk is not there */
+		{ ZIP64_EXTRA("\1\0\x18\0\x0b\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"
+		"\0\0\0\0\0\0\0\0"), PUT(CENTRAL, 0, 30, 2, 28),
+		PUT(CENTRAL, 0, 34, 2, 0xffff), PUT(TAIL, 0, -22 + 12, 4, 56 + 28) } },
+	{ "", BASE_DEFLATED, ERROR_NONE, "",            /* all four, none of them later */
+		{ ZIP64_EXTRA("\1\0\x1c\0\x0b\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"
+		"\0\0\0\0\0\0\0\0" "\0\0\0\0"),
+		PUT(CENTRAL, 0, 30, 2, 32), PUT(TAIL, 0, -22 + 12, 4, 56 + 32) } },
+	{ "zip64extra", BASE_DEFLATED, ERROR_CORRUPT, "says something else than the entry",
+		{ ZIP64_EXTRA("\1\0\x1c\0\x0b\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0"
+		"\0\0\0\0\0\0\0\0" "\1\0\0\0"),
+		PUT(CENTRAL, 0, 30, 2, 32), PUT(TAIL, 0, -22 + 12, 4, 56 + 32) } },
+	{ "zip64extra", BASE_PLAIN, ERROR_CORRUPT, "zip64 field is missing",
+		{ PUT(CENTRAL, 1, 20, 4, 0xffffffff) } },
+	/* padding behind the fields, and what is none */
+	{ "", BASE_DEFLATED, ERROR_NONE, "", { ZIP64_EXTRA("\0\0\0"), PUT(CENTRAL, 0, 30, 2, 3),
+		PUT(TAIL, 0, -22 + 12, 4, 56 + 3) } },
+	{ "zip64extra", BASE_DEFLATED, ERROR_CORRUPT, "extra fields in the directory are damaged",
+		{ ZIP64_EXTRA("\0\0x"), PUT(CENTRAL, 0, 30, 2, 3),
+		PUT(TAIL, 0, -22 + 12, 4, 56 + 3) } },
+	/* a second name that is the first, one for another name, one without a checksum, two */
+	{ "", BASE_DEFLATED, ERROR_NONE, "",
+		{ ZIP64_EXTRA("\x75\x70\x0f\0\1\xd9\xa7\xee\xd7r/data.pkl"),
+		PUT(CENTRAL, 0, 30, 2, 19), PUT(TAIL, 0, -22 + 12, 4, 56 + 19) } },
+	{ "badname", BASE_DEFLATED, ERROR_UNSAFE, "another name in an extra field",
+		{ ZIP64_EXTRA("\x75\x70\x0f\0\1\xd9\xa7\xee\xd7r/evil.pkl"),
+		PUT(CENTRAL, 0, 30, 2, 19), PUT(TAIL, 0, -22 + 12, 4, 56 + 19) } },
+	{ "", BASE_DEFLATED, ERROR_NONE, "",
+		{ ZIP64_EXTRA("\x75\x70\x0d\0\1\xd9\xa7\xee\xd6r/evil.p"),
+		PUT(CENTRAL, 0, 30, 2, 17), PUT(TAIL, 0, -22 + 12, 4, 56 + 17) } },
+	{ "", BASE_DEFLATED, ERROR_NONE, "",
+		{ ZIP64_EXTRA("\x75\x70\4\0\1\xd9\xa7\xee"),
+		PUT(CENTRAL, 0, 30, 2, 8), PUT(TAIL, 0, -22 + 12, 4, 56 + 8) } },
+	{ "badname", BASE_DEFLATED, ERROR_UNSAFE, "another name in an extra field",
+		{ ZIP64_EXTRA("\x75\x70\0\0\x75\x70\0\0"),
+		PUT(CENTRAL, 0, 30, 2, 8), PUT(TAIL, 0, -22 + 12, 4, 56 + 8) } },
 	{ "badname", BASE_DEFLATED, ERROR_UNSAFE, "another name in an extra field",
 		/* CRC-32 of "r/data.pkl" by Python's zlib.crc32 */
 		{ ZIP64_EXTRA("\x75\x70\x0d\0\1\xd9\xa7\xee\xd7r/evil.p"),
@@ -266,7 +288,7 @@ test_row(const struct row *row, size_t number, enum zip_rules rules)
 	bool               done;
 
 	for (size_t i = 0; i < 4; i++)
-		apply(&zip, &row->edits[i]);
+		edit_apply(&zip, &row->edits[i]);
 	done = try_bytes(zip.bytes, zip.length, rules, &err);
 	CHECK(done == (row->kind == ERROR_NONE) && err.kind == row->kind,
 		"row %zu (%s %s): kind %d, %s: %s", number, row->slug, row->text, err.kind,
@@ -337,6 +359,68 @@ test_rules(void)
 	}
 }
 
+/* ---- descriptors -------------------------------------------------------------------- */
+
+/* What other writers put behind a record; where more than one form fits, the one that leaves no
+ * gap. */
+static void
+test_descriptors(void)
+{
+	static const struct {
+		const char     *what;
+		struct zip_part part;
+		size_t          end;            /* of the record, before the edit */
+		struct edit     edit;
+		size_t          inserted;
+		const char     *torch_slug, *download_slug;
+	} descriptors[] = {
+		{ "32 bits", STORED("a/x", "y"), 33 + 1 + 12, NO_EDIT, 0, "dd", "" },
+		{ "32 bits, signature", STORED("a/x", "y"), 33 + 1 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "PK\7\10"), 4, "", "" },
+		{ "32 bits, no data", STORED("a/x", ""), 33 + 12, NO_EDIT, 0, "dd", "" },
+		{ "64 bits, no data", STORED("a/x", ""), 33 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "\0\0\0\0\0\0\0\0"), 8, "dd", "" },
+		{ "64 bits, signature, no data", STORED("a/x", ""), 33 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "PK\7\10\0\0\0\0\0\0\0\0"), 12, "", "" },
+		{ "too long, no data", STORED("a/x", ""), 33 + 12,
+			INSERT(DESCRIPTOR, 0, 0, "\0\0\0\0"), 4, "dd", "gapcd" },
+	};
+
+	for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++) {
+		struct zip_builder zip = builder_make(&descriptors[i].part, 1, STYLE_STREAMED);
+		struct error       err = { 0 };
+
+		builder_put(&zip, zip.end + 16, 4, descriptors[i].end + descriptors[i].inserted);
+		edit_apply(&zip, &descriptors[i].edit);
+		try_bytes(zip.bytes, zip.length, ZIP_TORCH, &err);
+		CHECK_TEXT(err.slug, descriptors[i].torch_slug, "%s, torch: %s",
+			descriptors[i].what, err.text);
+		err = (struct error){ 0 };
+		try_bytes(zip.bytes, zip.length, ZIP_DOWNLOAD, &err);
+		CHECK_TEXT(err.slug, descriptors[i].download_slug, "%s, download: %s",
+			descriptors[i].what, err.text);
+		builder_free(&zip);
+	}
+}
+
+/* Of a folder some writers say that a descriptor follows, and write none. */
+static void
+test_folder_without_descriptor(void)
+{
+	static const struct zip_part parts[] = { STORED("a/", ""), STORED("b", ""), STORED("c", "y") };
+
+	for (int record = 0; record < 2; record++) {
+		struct zip_builder zip = builder_make(parts, 3, STYLE_PLAIN);
+		struct error       err = { 0 };
+
+		builder_put(&zip, zip.local[record] + 6, 2, 8);
+		builder_put(&zip, zip.central[record] + 8, 2, 8);
+		try_bytes(zip.bytes, zip.length, ZIP_DOWNLOAD, &err);
+		CHECK_TEXT(err.slug, record == 0 ? "" : "dd", "record %d: %s", record, err.text);
+		builder_free(&zip);
+	}
+}
+
 /* ---- names ------------------------------------------------------------------------- */
 
 static void
@@ -347,6 +431,7 @@ test_names(void)
 		{ "r/data.pkl", true }, { "r/a b/\xc3\xa4\xf0\x9f\x98\x80", true }, { "r/..x", true },
 		{ "r/x..", true }, { "r/...", true }, { "r/.data/x", true }, { "ab:c", true },
 		{ "../x", false }, { "r/../x", false }, { "r/..", false }, { "..", false },
+		{ "1:x", true }, { "_:x", true }, { "~:x", true },
 		{ "/x", false }, { "//x", false }, { "r//x", false }, { "C:\\x", false },
 		{ "c:x", false }, { "r\\x", false }, { "..\\x", false }, { "r/a\tb", false },
 		{ "r/a\nb", false }, { "r/\x1b[31m", false }, { "r/\x7f", false },
@@ -378,6 +463,8 @@ main(void)
 {
 	test_rows();
 	test_rules();
+	test_descriptors();
+	test_folder_without_descriptor();
 	test_names();
 	return check_end("zip_archive");
 }

@@ -38,6 +38,81 @@ test_zero_tail(void)
 	builder_free(&zip);
 }
 
+/* A download of which only the size arrived; how many zeros there are is not counted to the end. */
+static void
+test_zeros(void)
+{
+	static const struct { off_t length; const char *text; } files[] = {
+		{ 100, "zip end record missing; the last 100 bytes are zero" },
+		{ 70 << 20, "zip end record missing; at least the last 67108864 bytes are zero" },
+	};
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		int                 fd = memfd_create("zeros", MFD_CLOEXEC);
+		struct error        err = { 0 };
+		struct input_file  *file;
+		struct byte_stream *stream;
+
+		memory_file_must(fd >= 0 && ftruncate(fd, files[i].length) == 0, "ftruncate");
+		file = memory_file_adopt(fd);
+		stream = memory_file_stream(file);
+		CHECK(!try_stream(stream, ZIP_TORCH, &err) && err.kind == ERROR_CORRUPT
+			&& strstr(err.text, files[i].text) != NULL, "%s", err.text);
+		CHECK_TEXT(err.slug, "zerotail", "%s", err.text);
+		byte_stream_close(stream);
+		input_file_close(file);
+	}
+}
+
+/* A download that was cut right behind an archive that lies stored in it. */
+static void
+test_cut_behind_inner(void)
+{
+	struct zip_builder inner = make_base(BASE_TORCH), outer;
+	struct zip_part    part = { "release/mp_rank_00/model_optim_rng.pt", NULL, 0, 0, 0, 0 };
+	struct error       err = { 0 };
+	char               text[80];
+
+	part.data = (const char *)inner.bytes;
+	part.data_length = inner.length;
+	outer = builder_make(&part, 1, STYLE_PLAIN);
+	snprintf(text, sizeof text, "truncated: zip end record missing; file is %zu bytes",
+		outer.data[0] + inner.length);
+	CHECK(!try_bytes(outer.bytes, outer.data[0] + inner.length, ZIP_DOWNLOAD, &err)
+		&& err.kind == ERROR_CORRUPT, "cut");
+	CHECK_TEXT(err.slug, "truncated", "%s", err.text);
+	CHECK_TEXT(err.text, text, "cut");
+	builder_free(&inner);
+	builder_free(&outer);
+}
+
+/* End records with nothing, or with no record, before them. */
+static void
+test_ends_alone(void)
+{
+#define END_OF_NONE(offset) "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0" offset "\0\0\0\0\0"
+	static const struct {
+		const char *bytes;
+		size_t      length;
+		const char *slug, *text;
+	} files[] = {
+		{ "PK\6\7\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0" END_OF_NONE("\0"), 42, "cdbad",
+			"no zip64 end record" },
+		{ "abcd" END_OF_NONE("\0"), 26, "gapcd", "4 bytes at offset 0 belong to no record" },
+		{ "abcd" END_OF_NONE("\4"), 26, "gapcd", "4 bytes at offset 0 belong to no record" },
+		{ END_OF_NONE("\0"), 22, "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		struct error err = { 0 };
+
+		try_bytes((const unsigned char *)files[i].bytes, files[i].length, ZIP_DOWNLOAD,
+			&err);
+		CHECK_TEXT(err.slug, files[i].slug, "end %zu", i);
+		CHECK_TEXT(err.text, files[i].text, "end %zu", i);
+	}
+}
+
 /* Two archives one behind the other. */
 static void
 test_joined(void)
@@ -103,6 +178,9 @@ main(void)
 {
 	test_cuts();
 	test_zero_tail();
+	test_zeros();
+	test_cut_behind_inner();
+	test_ends_alone();
 	test_joined();
 	test_text_transfer();
 	test_mutations();

@@ -1,4 +1,7 @@
 #include "container/zip_archive.h"
+#include "container/zip_directory.h"
+#include "container/zip_names.h"
+#include "container/zip_opinion.h"
 
 #include "check.h"
 #include "memory_file.h"
@@ -60,6 +63,9 @@ test_torch(void)
 	CHECK(zip_archive_read_record(archive, zip_archive_record(archive, 2), 1, &err) == NULL
 		&& err.kind == ERROR_LIMIT, "limit");
 	CHECK_TEXT(err.member, "one/version", "limit");
+	bytes = zip_archive_read_record(archive, zip_archive_record(archive, 2), SIZE_MAX, &err);
+	CHECK(bytes != NULL, "no limit");
+	free(bytes);
 	zip_archive_close(archive);
 	byte_stream_close(stream);
 	input_file_close(file);
@@ -171,6 +177,106 @@ test_local_header(void)
 	builder_free(&large);
 }
 
+/* What an extra field adds to the two lengths of a local header. */
+static void
+test_local_lengths(void)
+{
+	static const uint64_t some = 5;
+	static const struct {
+		uint64_t stored, length;        /* as in the header */
+		unsigned count;                 /* numbers of the field: 16, 17, 18 */
+		bool     good;
+		uint64_t found_stored, found_length;
+	} rows[] = {
+		{ 5, 5, 2, true, 5, 5 },                        /* known already */
+		{ 0, 0, 2, true, 17, 16 },                      /* torch */
+		{ 0, 5, 2, true, 17, 5 },
+		{ 5, 0, 2, true, 5, 16 },
+		{ 0, 0, 1, true, 0, 0 },                        /* torch, of an offset */
+		{ UINT32_MAX, UINT32_MAX, 2, true, 17, 16 },
+		{ UINT32_MAX, UINT32_MAX, 3, true, 17, 16 },
+		{ UINT32_MAX, UINT32_MAX, 1, false, 0, 0 },
+		{ 5, UINT32_MAX, 1, true, 5, 16 },
+		{ UINT32_MAX, 5, 1, true, 16, 5 },
+		{ 17, UINT32_MAX, 2, true, 17, 16 },
+		{ 5, UINT32_MAX, 2, false, 0, 0 },              /* 5, and 17 in the field */
+		{ UINT32_MAX, 5, 2, false, 0, 0 },
+		{ 5, UINT32_MAX, 0, false, 0, 0 },
+		{ UINT32_MAX, 5, 0, false, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct zip_builder      zip = { 0 };
+		struct zip_local_header header;
+		bool                    good;
+
+		large_local(&zip, "r/0", some, some);
+		builder_put(&zip, 18, 4, rows[i].stored);
+		builder_put(&zip, 22, 4, rows[i].length);
+		builder_put(&zip, 28, 2, 4 + 8 * rows[i].count);
+		builder_number(&zip, 2, 1);
+		builder_number(&zip, 2, 8 * rows[i].count);
+		for (unsigned k = 0; k < rows[i].count; k++)
+			builder_number(&zip, 8, 16 + k);
+		good = zip_archive_local_header(zip.bytes, zip.length, &header);
+		CHECK(good == rows[i].good, "row %zu", i);
+		CHECK(!good || (header.stored_length == rows[i].found_stored
+			&& header.length == rows[i].found_length), "row %zu: %llu, %llu", i,
+			(unsigned long long)header.stored_length,
+			(unsigned long long)header.length);
+		builder_free(&zip);
+	}
+}
+
+/* ---- libzip's opinion ---------------------------------------------------------------- */
+
+/* Where libzip reads something else from a directory than we did, nothing is read at all. */
+static void
+test_opinion(void)
+{
+	static const struct {
+		const char       *what, *text;
+		struct zip_record one;
+		size_t            count;
+	} rows[] = {
+		{ "the same", "", { .name = "r/x", .crc = 0xadf3f363, .length = 4, .stored_length = 4 },
+			1 },
+		{ "another name", "libzip finds a record r/x that the directory does not list",
+			{ .name = "r/y", .crc = 0xadf3f363, .length = 4, .stored_length = 4 }, 1 },
+		{ "fewer records", "libzip lists 1 records, the directory 0", { .name = "r/x" }, 0 },
+		{ "another length", "libzip reads other sizes or another checksum",
+			{ .name = "r/x", .crc = 0xadf3f363, .length = 5, .stored_length = 4 }, 1 },
+		{ "another stored length", "libzip reads other sizes or another checksum",
+			{ .name = "r/x", .crc = 0xadf3f363, .length = 4, .stored_length = 5 }, 1 },
+		{ "another checksum", "libzip reads other sizes or another checksum",
+			{ .name = "r/x", .crc = 1, .length = 4, .stored_length = 4 }, 1 },
+		{ "another method", "libzip reads other sizes or another checksum",
+			{ .name = "r/x", .crc = 0xadf3f363, .length = 4, .stored_length = 4,
+			.method = 8 }, 1 },
+	};
+	const struct zip_part part = { "r/x", "data", 4, 0, 0, 0 };
+	struct zip_builder    zip = builder_make(&part, 1, STYLE_PLAIN);
+	struct input_file    *file = memory_file_open(zip.bytes, zip.length);
+	struct byte_stream   *stream = memory_file_stream(file);
+
+	/* CRC-32 of "data" by Python's zlib.crc32. */
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct error      err = { 0 };
+		struct zip_entry  entry = { .record = rows[i].one };
+		struct zip_names *names = zip_names_open(&entry, rows[i].count, &err);
+		bool              agrees = zip_opinion_agrees(stream, names, rows[i].count, true, &err);
+
+		CHECK(agrees == (i == 0) && (agrees || err.kind == ERROR_UNSAFE), "%s: %d",
+			rows[i].what, err.kind);
+		CHECK_TEXT(err.slug, agrees ? "" : "libzip", "%s", rows[i].what);
+		CHECK(strstr(err.text, rows[i].text) != NULL, "%s: %s", rows[i].what, err.text);
+		zip_names_close(names);
+	}
+	byte_stream_close(stream);
+	input_file_close(file);
+	builder_free(&zip);
+}
+
 int
 main(void)
 {
@@ -178,6 +284,8 @@ main(void)
 	test_writers();
 	test_nested();
 	test_local_header();
+	test_local_lengths();
+	test_opinion();
 	zip_archive_close(NULL);
 	return check_end("zip_samples");
 }
