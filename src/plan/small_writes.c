@@ -89,6 +89,8 @@ small_writes_put(struct small_writes *writes, int fd, const char *name, uint64_t
 {
 	struct stretch piece = { bytes, count };
 
+	if (count == 0)                 /* then `bytes` may be NULL */
+		return true;
 	if (writes->length > 0 && fd == writes->fd
 	    && (offset + count == writes->offset || offset == writes->offset + writes->length))
 		return put_beside(writes, offset, piece, err);
