@@ -1,8 +1,10 @@
 """What is run under faults: commands, their inputs, and what they leave behind."""
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 
 FIXTURES = os.path.abspath("fixtures")
@@ -80,6 +82,13 @@ def make_cases(program, scratch):
                     key], check=True, stderr=subprocess.DEVNULL)
     program.run(["sign", "-q", model, "--key", key, "-o", f"{scratch}/model.sig"], scratch)
 
+    # The same tensor with and without what transformers puts before its name.
+    names = []
+    for name in ("x", "transformer.x"):
+        header = json.dumps({name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        names.append(f"{scratch}/{name}.safetensors")
+        pathlib.Path(names[-1]).write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+
     def old_tree(box):
         os.makedirs(f"{box}/out/below")
         pathlib.Path(f"{box}/out/precious").write_text("old")
@@ -122,6 +131,7 @@ def make_cases(program, scratch):
         Case("verify-mistaken", ["verify", "--progress=none", "-j1", f"{scratch}/mistaken",
                                  "--source", ZIP]),
         Case("diff", ["diff", "--progress=none", *WEIGHTS]),
+        Case("diff-names", ["diff", "--progress=none", *names]),
         Case("sign", ["sign", "-q", "model", "--key", key], unsigned,
              output="model/model.sig", is_random=True),
     ]

@@ -51,7 +51,7 @@ def sweep(checks, program, cases, scratch, everything):
              "verify-source", "diff", "sign"]
     memory = ["zip", "json", "inspect", "inspect-shard", "inspect-json", "inspect-hf", "verify",
               "verify-source", "verify-signature", "verify-broken", "verify-mistaken", "diff",
-              "sign"]
+              "diff-names", "sign"]
     signals = ["zip", "force", "stream", "sign"]
     if everything:
         # With threads the calls come in another order each time; this one makes thousands.
