@@ -101,6 +101,10 @@ def make_cases(program, scratch):
     def unsigned(box):
         shutil.copytree(model, f"{box}/model")
 
+    def signed(box):
+        unsigned(box)
+        shutil.copy(f"{scratch}/model.sig", f"{box}/model/other.sig")
+
     def broken(box):
         """More problems than there is room for at first."""
         unsigned(box)
@@ -131,8 +135,8 @@ def make_cases(program, scratch):
         Case("inspect-hf", ["inspect", model]),
         Case("verify", ["verify", "--progress=none", model]),
         Case("verify-source", ["verify", "--progress=none", "-j1", model, "--source", ZIP]),
-        Case("verify-signature", ["verify", "--progress=none", model, "--signature",
-                                  f"{scratch}/model.sig", "--key", key]),
+        Case("verify-signature", ["verify", "--progress=none", "model", "--signature",
+                                  "model/other.sig", "--key", key], signed),
         Case("verify-broken", ["verify", "--progress=none", "model"], broken),
         Case("verify-link", ["verify", "--progress=none", "model"], linked),
         Case("verify-mistaken", ["verify", "--progress=none", "-j1", f"{scratch}/mistaken",
