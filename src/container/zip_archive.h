@@ -2,26 +2,7 @@
 #define CONTAINER_ZIP_ARCHIVE_H
 
 #include "container/byte_stream.h"
-
-/* Two kinds of zip, two rule sets. */
-enum zip_rules {
-	ZIP_TORCH,      /* torch.save: one common root folder, no comment, no directories */
-	ZIP_DOWNLOAD,   /* what holds .../model_optim_rng.pt: several roots, directory entries,
-	                   an archive comment are fine */
-};
-
-enum zip_method { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
-
-struct zip_record {
-	const char *name;               /* UTF-8, checked; unique also when case is ignored */
-	uint64_t    header_offset;      /* of the local header, in the stream */
-	uint64_t    data_offset;
-	uint64_t    stored_length;      /* as it lies in the archive */
-	uint64_t    length;             /* inflated */
-	uint32_t    crc;                /* 0 with length > 0: this file has no checksums */
-	uint16_t    method;             /* enum zip_method */
-	bool        is_directory;
-};
+#include "container/zip_record.h"
 
 /*
  * The directory of a zip, trusted only after two opinions agree: the tiling check (local
@@ -58,18 +39,5 @@ struct byte_stream *zip_archive_open_record(const struct zip_archive *archive,
  * malloc()ed memory with a NUL after it.  Leaves the stream's position anywhere. */
 char *zip_archive_read_record(const struct zip_archive *archive,
 	const struct zip_record *record, size_t limit, struct error *err);
-
-/* A local header, taken apart (for archives that are walked before their directory comes).
- * `bytes` holds `count` bytes from the header on; false: more are needed or it is none. */
-#define ZIP_LOCAL_HEADER_BYTES 30
-struct zip_local_header {
-	uint16_t flags, method, name_length, extra_length;
-	uint32_t crc;
-	uint64_t stored_length, length;         /* from a zip64 field where there is one */
-	bool     has_descriptor, is_zip64;
-	char     name[513];
-};
-bool zip_archive_local_header(const unsigned char *bytes, size_t count,
-	struct zip_local_header *header);
 
 #endif

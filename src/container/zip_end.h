@@ -1,7 +1,8 @@
 #ifndef CONTAINER_ZIP_END_H
 #define CONTAINER_ZIP_END_H
 
-#include "container/zip_archive.h"
+#include "container/byte_stream.h"
+#include "container/zip_record.h"
 
 /* Where the directory of an archive lies, by its end records. */
 struct zip_end {

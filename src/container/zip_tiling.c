@@ -1,27 +1,13 @@
 #include "container/zip_tiling.h"
 
 #include "base/checked.h"
+#include "container/zip_local_header.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * What lies at a record's offset:
- *
- *    0  50 4B 03 04
- *    4  u16 needed, u16 flags, u16 method, u16 time, u16 date
- *   14  u32 CRC-32, u32 stored length, u32 length
- *   26  u16 length of the name, of the extra fields
- *   30  name, extra fields, data
- *       and where flag bit 3 is set, a descriptor: 50 4B 07 08 (some writers leave it out),
- *       u32 CRC-32, stored length and length as two u32 or two u64
- *
- * With a descriptor the three numbers in the header are 0, or true as well (Info-ZIP).
- * torch.save always writes descriptors, with their signature, but for empty records.
- */
 #define SIGNATURE_DESCRIPTOR 0x08074b50u
-#define FLAG_DESCRIPTOR      0x0008
 #define DESCRIPTOR_MOST      24
 #define HEADER_MOST          (ZIP_LOCAL_HEADER_BYTES + 2 * 65535)
 
@@ -164,7 +150,7 @@ check_header(struct tiler *tiler, struct zip_entry *entry, struct error *err)
 	}
 	if (!byte_stream_read(tiler->stream, tiler->header + ZIP_LOCAL_HEADER_BYTES, rest, err))
 		return false;
-	if (!zip_archive_local_header(tiler->header, ZIP_LOCAL_HEADER_BYTES + rest, &local)) {
+	if (!zip_local_header_read(tiler->header, ZIP_LOCAL_HEADER_BYTES + rest, &local)) {
 		error_set(err, ERROR_CORRUPT, "lh", "damaged local header");
 		error_at(err, offset);
 		return fail_in(entry, err);
@@ -227,7 +213,7 @@ find_stop(const struct tiler *tiler, const struct zip_entry *entry, uint64_t lim
 	size_t        shown, length = 0;
 
 	*stop = data_stop;
-	if (data_stop > tiler->directory || (entry->flags & FLAG_DESCRIPTOR) == 0)
+	if (data_stop > tiler->directory || (entry->flags & ZIP_FLAG_DESCRIPTOR) == 0)
 		return true;
 	/* For a directory some writers set the flag and write nothing. */
 	if (record->is_directory && record->stored_length == 0 && data_stop == limit)

@@ -1,7 +1,8 @@
 #ifndef TORCH_TORCH_DIRECTORY_H
 #define TORCH_TORCH_DIRECTORY_H
 
-#include "container/zip_archive.h"
+#include "base/error.h"
+#include "container/zip_local_header.h"
 
 /*
  * The directory of a zip that was walked: what the walk has seen is noted, and when the

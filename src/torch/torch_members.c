@@ -347,7 +347,7 @@ end_signature(struct torch_members *members, struct error *err)
 static bool
 end_local(struct torch_members *members, struct error *err)
 {
-	if (zip_archive_local_header(members->collected, members->have, &members->header))
+	if (zip_local_header_read(members->collected, members->have, &members->header))
 		return begin_record(members, err);
 	error_set(err, ERROR_CORRUPT, "lh", "damaged local header");
 	return error_at(err, members->header_position);

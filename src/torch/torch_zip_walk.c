@@ -1,6 +1,7 @@
 #include "torch/torch_zip_walk.h"
 
 #include "base/checked.h"
+#include "container/zip_local_header.h"
 #include "torch/torch_source.h"
 
 #include <stdlib.h>
@@ -33,7 +34,7 @@ read_first_header(struct byte_stream *stream, struct zip_local_header *header,
 	if (!byte_stream_read(stream, bytes + ZIP_LOCAL_HEADER_BYTES, rest, err))
 		goto out;
 	*header_length = ZIP_LOCAL_HEADER_BYTES + rest;
-	*fits = zip_archive_local_header(bytes, (size_t)*header_length, header);
+	*fits = zip_local_header_read(bytes, (size_t)*header_length, header);
 	done = true;
 out:
 	free(bytes);

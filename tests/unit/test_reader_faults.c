@@ -1,9 +1,9 @@
 /*
- * The readers of archives and of torch.save files, and their writer, when the system fails them.  For every sample
- * one run counts the calls that can fail; then there is a run for each of them in which that
- * call, and no other, does.  What is reported must be that fault, or what is wrong with the file
- * in any case; a sound file is never read as if nothing had happened.  Nothing may leak, which
- * ASan and valgrind see.
+ * The readers of archives and of torch.save files, and their writer, when the system fails them.
+ * For every sample one run counts the calls that can fail; then there is a run for each of them
+ * in which that call, and no other, does.  What is reported must be that fault, or what is wrong
+ * with the file in any case; a sound file is never read as if nothing had happened.  Nothing may
+ * leak, which ASan and valgrind see.
  *
  * The program is linked with --wrap for the functions below: calls of ours come here first.
  */

@@ -1,4 +1,5 @@
 #include "container/zip_archive.h"
+#include "container/zip_local_header.h"
 #include "container/zip_directory.h"
 #include "container/zip_names.h"
 #include "container/zip_opinion.h"
@@ -157,22 +158,22 @@ test_local_header(void)
 	struct zip_builder      zip = make_base(BASE_TORCH), large = { 0 };
 
 	for (size_t count = 0; count < zip.data[0]; count++)
-		CHECK(!zip_archive_local_header(zip.bytes, count, &header), "%zu bytes", count);
-	CHECK(zip_archive_local_header(zip.bytes, zip.data[0], &header), "just enough");
+		CHECK(!zip_local_header_read(zip.bytes, count, &header), "%zu bytes", count);
+	CHECK(zip_local_header_read(zip.bytes, zip.data[0], &header), "just enough");
 	CHECK_TEXT(header.name, "r/data.pkl", "name");
 	CHECK(header.has_descriptor && !header.is_zip64 && header.flags == 0x0808
 		&& header.method == 0 && header.length == 0 && header.stored_length == 0
 		&& header.name_length == 10 && header.extra_length == 34 - 10, "fields");
-	CHECK(!zip_archive_local_header(zip.bytes + zip.central[0], 200, &header), "directory");
+	CHECK(!zip_local_header_read(zip.bytes + zip.central[0], 200, &header), "directory");
 	large_local(&large, "r/0", (uint64_t)5 << 30, (uint64_t)6 << 30);
-	CHECK(zip_archive_local_header(large.bytes, large.length, &header) && header.is_zip64
+	CHECK(zip_local_header_read(large.bytes, large.length, &header) && header.is_zip64
 		&& header.length == (uint64_t)5 << 30 && header.stored_length == 0, "torch's zip64");
 	large.length = 0;
 	large_local(&large, "r/0", 7, (uint64_t)6 << 30);
-	CHECK(zip_archive_local_header(large.bytes, large.length, &header) && header.is_zip64
+	CHECK(zip_local_header_read(large.bytes, large.length, &header) && header.is_zip64
 		&& header.length == 0, "torch's zip64 for an offset");
 	builder_put(&large, 18, 8, UINT64_MAX);
-	CHECK(!zip_archive_local_header(large.bytes, large.length, &header), "too short");
+	CHECK(!zip_local_header_read(large.bytes, large.length, &header), "too short");
 	builder_free(&zip);
 	builder_free(&large);
 }
@@ -218,7 +219,7 @@ test_local_lengths(void)
 		builder_number(&zip, 2, 8 * rows[i].count);
 		for (unsigned k = 0; k < rows[i].count; k++)
 			builder_number(&zip, 8, 16 + k);
-		good = zip_archive_local_header(zip.bytes, zip.length, &header);
+		good = zip_local_header_read(zip.bytes, zip.length, &header);
 		CHECK(good == rows[i].good, "row %zu", i);
 		CHECK(!good || (header.stored_length == rows[i].found_stored
 			&& header.length == rows[i].found_length), "row %zu: %llu, %llu", i,
