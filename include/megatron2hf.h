@@ -245,7 +245,7 @@ struct m2h_problem {
 struct m2h_verification {
 	int                       status;       /* the most severe of the problems */
 	struct m2h_error          error;        /* the first problem of that status */
-	const struct m2h_problem *problems;     /* all of them */
+	const struct m2h_problem *problems;     /* all of them; none when it did not come to an end */
 	size_t                    problem_count;
 	const struct m2h_note    *notes;
 	size_t                    note_count;

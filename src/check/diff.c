@@ -19,26 +19,30 @@
 
 /* ---- which goes with which --------------------------------------------------------- */
 
-/* The tensor of `to` that corresponds to one of `from`, or NULL. */
-static const struct weight_tensor *
+/* The tensor of `to` that corresponds to one of `from`, or NULL; false: no memory. */
+static bool
 counterpart(const struct weight_set *from, const struct weight_tensor *tensor,
-	const struct weight_set *to)
+	const struct weight_set *to, const struct weight_tensor **found, struct error *err)
 {
-	const struct weight_tensor *found = weight_set_find(to, tensor->name);
-	struct text                 longer = { 0 };
+	struct text longer = { 0 };
+	bool        done = true;
 
-	if (found != NULL)
-		return found;
+	if ((*found = weight_set_find(to, tensor->name)) != NULL)
+		return true;
 	if (text_has_prefix(tensor->name, PREFIX)) {
-		found = weight_set_find(to, tensor->name + strlen(PREFIX));
+		*found = weight_set_find(to, tensor->name + strlen(PREFIX));
 	} else {
 		text_add(&longer, PREFIX "%s", tensor->name);
-		if (!longer.failed)
-			found = weight_set_find(to, longer.bytes);
+		if (longer.failed)
+			done = error_no_memory(err, sizeof PREFIX + strlen(tensor->name));
+		else
+			*found = weight_set_find(to, longer.bytes);
 		text_free(&longer);
 	}
 	/* Not where it has a namesake of its own. */
-	return found != NULL && weight_set_find(from, found->name) == NULL ? found : NULL;
+	if (*found != NULL && weight_set_find(from, (*found)->name) != NULL)
+		*found = NULL;
+	return done;
 }
 
 static bool
@@ -93,13 +97,19 @@ pair_up(const struct weight_set *a, const struct weight_set *b, struct diff_resu
 		struct diff_tensor *pair = &result->tensors[result->count++];
 
 		pair->a = &a->tensors[i];
-		pair->b = counterpart(a, pair->a, b);
+		if (!counterpart(a, pair->a, b, &pair->b, err))
+			return false;
 		pair->is_padded = pair->b != NULL && !has_same_shape(pair->a, pair->b)
 			&& differs_in_padding(pair->a, pair->b);
 	}
-	for (size_t i = 0; i < b->count; i++)
-		if (counterpart(b, &b->tensors[i], a) == NULL)
+	for (size_t i = 0; i < b->count; i++) {
+		const struct weight_tensor *found;
+
+		if (!counterpart(b, &b->tensors[i], a, &found, err))
+			return false;
+		if (found == NULL)
 			result->tensors[result->count++].b = &b->tensors[i];
+	}
 	return true;
 }
 

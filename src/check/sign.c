@@ -212,7 +212,9 @@ choose_ignored(struct signing *signing, struct error *err)
 	memcpy(ignored, always_ignored, sizeof always_ignored);
 	result->statement.ignored = ignored;
 	result->statement.ignored_count = IGNORED_COUNT;
-	signed_files_name_inside(signing->order->directory, result->output, name, sizeof name);
+	if (!signed_files_name_inside(signing->order->directory, result->output, name, sizeof name,
+		err))
+		return false;
 	if (name[0] == '\0' || statement_ignores(&result->statement, name))
 		return true;
 	if (!text_is_utf8(name, strlen(name)))

@@ -181,26 +181,28 @@ out:
 	return done;
 }
 
-char *
-signed_files_name_inside(const char *directory, const char *path, char *to, size_t size)
+bool
+signed_files_name_inside(const char *directory, const char *path, char *to, size_t size,
+	struct error *err)
 {
-	char        base[256], *folder = realpath(directory, NULL), *parent = NULL;
+	char        base[256], *folder = NULL, *parent = NULL;
 	struct text above = { 0 };
-	size_t      length;
+	bool        done = true;
 
 	to[0] = '\0';
 	text_base_name(base, sizeof base, path);
 	text_add(&above, "%.*s.", (int)(strlen(path) - strlen(base)), path);
-	if (folder == NULL || above.failed || (parent = realpath(above.bytes, NULL)) == NULL)
-		goto out;
-	length = strlen(folder);
-	if (strcmp(parent, folder) == 0)
+	if (above.failed)
+		done = error_no_memory(err, strlen(path));
+	else if ((folder = realpath(directory, NULL)) == NULL
+	    || (parent = realpath(above.bytes, NULL)) == NULL)
+		done = errno != ENOMEM || error_no_memory(err, strlen(path));
+	else if (strcmp(parent, folder) == 0)
 		text_format(to, size, "%s", base);
-	else if (strncmp(parent, folder, length) == 0 && parent[length] == '/')
-		text_format(to, size, "%s/%s", parent + length + 1, base);
-out:
+	else if (text_has_prefix(parent, folder) && parent[strlen(folder)] == '/')
+		text_format(to, size, "%s/%s", parent + strlen(folder) + 1, base);
 	text_free(&above);
 	free(parent);
 	free(folder);
-	return to;
+	return done;
 }

@@ -21,7 +21,8 @@ bool signed_files_find(int directory, const struct statement *statement, struct 
 	struct statement_file **files, size_t *count, struct error *err);
 
 /* The name in the directory of a file that may not exist yet, "" when it lies elsewhere (also
- * when that cannot be told). */
-char *signed_files_name_inside(const char *directory, const char *path, char *to, size_t size);
+ * when a folder is not there).  false: no memory. */
+bool signed_files_name_inside(const char *directory, const char *path, char *to, size_t size,
+	struct error *err);
 
 #endif

@@ -156,6 +156,15 @@ has_gpt2_tokenizer(const struct verify_run *run)
 	return !run->has_config || run->config.sizes.vocab_size >= TOKENIZER_GPT2_SIZE;
 }
 
+/* It is there, but could not be read, which was reported. */
+static bool
+is_unread(const struct verify_run *run, const char *name)
+{
+	const struct verify_entry *entry = verify_run_find(run, name);
+
+	return entry != NULL && entry->text == NULL;
+}
+
 static void
 check_tokenizer(struct verify_run *run)
 {
@@ -169,6 +178,9 @@ check_tokenizer(struct verify_run *run)
 	files.vocabulary = text_of(run, "vocab.json", &files.vocabulary_length);
 	files.merges = text_of(run, "merges.txt", &files.merges_length);
 	files.tokenizer = text_of(run, "tokenizer.json", &files.tokenizer_length);
+	/* A pair of which one cannot be read is not one that lacks a half. */
+	if (is_unread(run, "vocab.json") || is_unread(run, "merges.txt"))
+		files.vocabulary = files.merges = NULL;
 	tokenizer_check(&files, run->has_config ? run->config.sizes.vocab_size : 0, keep_problem,
 		run);
 }

@@ -282,22 +282,34 @@ is_cache_blob(const char *target)
 	return strncmp(model, "models--", strlen("models--")) == 0;
 }
 
+/* Like realpath(), malloc()ed.  NULL with *done: there is none, and opening it will say so;
+ * without *done there is no memory, and nobody knows where it leads. */
+static char *
+resolve(const char *path, bool *done, struct error *err)
+{
+	char *target = realpath(path, NULL);
+
+	*done = target != NULL || errno != ENOMEM || error_no_memory(err, strlen(path));
+	return target;
+}
+
 /* An entry stands in a folder that may itself be a link, so the whole path is resolved. */
 bool
 verify_entries_check_link(const struct verify_run *run, const struct verify_entry *entry,
 	struct error *err)
 {
-	char       *folder = realpath(run->path, NULL), *target = NULL;
+	char       *folder = NULL, *target = NULL;
 	struct text path = { 0 };
 	bool        done = true;
 
 	text_add(&path, "%s/%s", run->path, entry->name);
-	if (folder == NULL || path.failed || (target = realpath(path.bytes, NULL)) == NULL)
-		goto out;               /* opening it will say what is wrong */
-	if (!is_below(target, folder) && !is_cache_blob(target))
+	if (path.failed)
+		done = error_no_memory(err, strlen(entry->name));
+	else if ((folder = resolve(run->path, &done, err)) != NULL)
+		target = resolve(path.bytes, &done, err);
+	if (target != NULL && !is_below(target, folder) && !is_cache_blob(target))
 		done = error_set(err, ERROR_UNSAFE, "sumspath",
 			"refusing a link that leads out of the directory, to \"%.200s\"", target);
-out:
 	text_free(&path);
 	free(target);
 	free(folder);

@@ -21,7 +21,8 @@ verify_run_severity(enum error_kind kind)
 	return severity;
 }
 
-/* A place for one more: a new one, or that of the first problem that is less severe. */
+/* A place for one more: a new one, or that of the first problem that is less severe.  Without
+ * memory for it what is found says too little: the log's failure is that of the whole. */
 static struct error *
 place_for(struct verify_run *run, enum error_kind kind)
 {
@@ -38,8 +39,10 @@ place_for(struct verify_run *run, enum error_kind kind)
 		size_t        room = run->problem_room == 0 ? 16 : 2 * run->problem_room;
 		struct error *grown = realloc(result->problems, room * sizeof *grown);
 
-		if (grown == NULL)
-			return result->problem_count > 0 ? &result->problems[0] : NULL;
+		if (grown == NULL) {
+			run->log->failed = true;
+			return NULL;
+		}
 		result->problems = grown;
 		run->problem_room = room;
 	}

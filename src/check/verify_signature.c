@@ -107,15 +107,17 @@ verify(struct verify_run *run, struct error *err)
 }
 
 /* A signature in the directory is no file of the model, whatever it is called. */
-static void
-exempt_itself(struct verify_run *run)
+static bool
+exempt_itself(struct verify_run *run, struct error *err)
 {
 	char                 name[4096];
 	struct verify_entry *entry;
 
-	signed_files_name_inside(run->path, run->trust->signature, name, sizeof name);
+	if (!signed_files_name_inside(run->path, run->trust->signature, name, sizeof name, err))
+		return false;
 	if (name[0] != '\0' && (entry = verify_run_find(run, name)) != NULL)
 		entry->is_exempt = true;
+	return true;
 }
 
 bool
@@ -125,7 +127,8 @@ verify_signature_open(struct verify_run *run, struct error *err)
 
 	if (run->trust == NULL)
 		return true;
-	exempt_itself(run);
+	if (!exempt_itself(run, err))
+		return false;
 	if (verify(run, &problem)) {
 		run->has_statement = true;
 		return verify_entries_add_signed(run, err);

@@ -69,7 +69,9 @@ by_place(const void *left, const void *right)
 
 	if (a->place != b->place)
 		return a->place < b->place ? -1 : 1;
-	return a->tensor_rank < b->tensor_rank ? -1 : a->tensor_rank > b->tensor_rank;
+	if (a->tensor_rank != b->tensor_rank)
+		return a->tensor_rank < b->tensor_rank ? -1 : 1;
+	return strcmp(a->name, b->name);
 }
 
 /* Each place has the ranks 0, 1, ... that the first one has. */
@@ -81,6 +83,12 @@ check_grid(const struct layer_file *files, size_t count, size_t ranks, struct er
 	for (index = 0; index < count; index++) {
 		uint64_t place = files[index / ranks * ranks].place;
 
+		/* layer_03 and layer_003 are the same. */
+		if (index > 0 && files[index].place == files[index - 1].place
+		    && files[index].tensor_rank == files[index - 1].tensor_rank)
+			return error_set(err, ERROR_CORRUPT, "collision",
+				"%s and %s are of one layer and rank", files[index - 1].name,
+				files[index].name);
 		if (files[index].place == place && files[index].tensor_rank == index % ranks)
 			continue;
 		/* The one that should stand here, or be the first of its place. */

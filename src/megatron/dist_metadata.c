@@ -151,17 +151,18 @@ read_item(struct reading *reading, const struct value *info, struct dist_item *i
 	struct error *err)
 {
 	const struct value *transforms = value_attribute(info, "transform_descriptors");
-	uint64_t            end;
 
 	if (!expect(info, "_StorageInfo", err)
 	    || !read_file_name(reading, value_attribute(info, "relative_path"), &item->file, err)
 	    || !read_number(value_attribute(info, "offset"), "offset", &item->offset, err)
 	    || !read_number(value_attribute(info, "length"), "length", &item->length, err))
 		return false;
-	if (!checked_add(item->offset, item->length, &end) || item->length == 0)
-		return error_set(err, ERROR_CORRUPT, "outside", "an item of %" PRIu64 " bytes at "
-			"offset %" PRIu64, item->length, item->offset);
-	if (transforms != NULL && transforms->kind != VALUE_NONE && transforms->count > 0) {
+	if (item->length == 0)
+		return error_set(err, ERROR_CORRUPT, "outside", "an item of 0 bytes at offset %"
+			PRIu64, item->offset);
+	/* None, or the names of none. */
+	if (transforms != NULL && transforms->kind != VALUE_NONE && (transforms->count > 0
+	    || (transforms->kind != VALUE_LIST && transforms->kind != VALUE_TUPLE))) {
 		error_set(err, ERROR_UNSUPPORTED, "distckpt",
 			"the items are transformed (compressed); plain torch.save items are expected");
 		return error_hint(err, "save it again without the writer's transforms");

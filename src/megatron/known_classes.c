@@ -38,13 +38,25 @@ known_classes_has(const char *module, const char *name)
 	return false;
 }
 
+/* In "a, b, c"? */
+static bool
+is_listed(const char *names, const char *full)
+{
+	size_t length = strlen(full);
+
+	for (const char *at = strstr(names, full); at != NULL; at = strstr(at + 1, full))
+		if ((at == names || at[-1] == ' ') && (at[length] == ',' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
 static void
 add_name(struct text *names, size_t *count, const struct value *global)
 {
 	char full[256];
 
 	text_format(full, sizeof full, "%s.%s", global->global.module, global->global.name);
-	if (names->bytes != NULL && strstr(names->bytes, full) != NULL)
+	if (names->bytes != NULL && is_listed(names->bytes, full))
 		return;
 	if (++*count <= MAX_NAMED)
 		text_add(names, "%s%s", *count > 1 ? ", " : "", full);

@@ -298,62 +298,76 @@ open_only_iteration(struct shards *shards, int root, const char *path,
 	return error_in_file(err, path);
 }
 
-/* The last component of a path, without symbolic links; malloc()ed, NULL when unknown. */
-static char *
-last_component(const char *path)
+/* The last component of a path, without symbolic links: malloc()ed, NULL when unknown. */
+static bool
+last_component(const char *path, char **name, struct error *err)
 {
-	char       *real = realpath(path, NULL), *copy;
-	const char *slash = real != NULL ? strrchr(real, '/') : NULL;
+	char *real = realpath(path, NULL);
 
-	copy = slash != NULL ? strdup(slash + 1) : NULL;
+	*name = real != NULL ? strdup(strrchr(real, '/') + 1) : NULL;
 	free(real);
-	return copy;
+	return *name != NULL || errno != ENOMEM || error_no_memory(err, strlen(path));
 }
 
 /* The rank that the last component of a path says, rank 0 where it is no rank's name.
  * *folder is that component, malloc()ed, or NULL. */
-static void
-rank_of_path(const char *path, struct rank_name *rank, char **folder)
+static bool
+rank_of_path(const char *path, struct rank_name *rank, char **folder, struct error *err)
 {
-	*folder = last_component(path);
+	*rank = (struct rank_name){ 0 };
+	if (!last_component(path, folder, err))
+		return false;
 	if (*folder == NULL || !rank_name_parse(*folder, strlen(*folder), rank)) {
 		*rank = (struct rank_name){ 0 };
 		free(*folder);
 		*folder = NULL;
 	}
+	return true;
+}
+
+static bool
+is_no_memory(const struct error *fault)
+{
+	return strcmp(fault->slug, "oom") == 0;
 }
 
 /* Other shards of the same iteration beside a rank's folder.  What cannot be read of them
- * is no reason to stop. */
+ * is no reason to stop, but where memory ends nobody knows whether there are any. */
 static bool
 check_neighbours(struct shards *shards, int directory, const char *folder, struct error *err)
 {
-	struct error          ignored;
+	struct error          fault = { 0 };
 	struct folder_listing listing;
 	struct rank_name      rank;
 	const char           *name;
 	size_t                index;
-	bool                  alone = true;
+	bool                  alone = true, ended;
 	int parent = descriptor_open_directory(directory, "..", 0);
 
 	if (parent < 0)
 		return true;
-	if (!folder_listing_read(parent, "..", &shards->arena, &listing, &ignored))
+	if (!folder_listing_read(parent, "..", &shards->arena, &listing, &fault))
 		listing.count = 0;
-	for (index = 0; index < listing.count && alone; index++) {
+	ended = is_no_memory(&fault);
+	for (index = 0; index < listing.count && alone && !ended; index++) {
 		const char *other = listing.names[index];
 
 		if (strcmp(other, folder) == 0 || !rank_name_parse(other, strlen(other), &rank)
-		    || !look_into_rank(shards, parent, other, "..", &name, &ignored)
-		    || name == NULL)
+		    || !look_into_rank(shards, parent, other, "..", &name, &fault)
+		    || name == NULL) {
+			ended = is_no_memory(&fault);
 			continue;
+		}
 		error_set(err, ERROR_NO_INPUT, "missingrank",
 			"shard %s is missing: it lies beside %s, but only that was given", other,
 			folder);
 		alone = error_hint(err, GIVE_PARENT);
 	}
 	close(parent);
-	return alone;
+	if (!ended)
+		return alone;
+	*err = fault;
+	return false;
 }
 
 /* A folder that holds the shard itself. */
@@ -366,8 +380,9 @@ open_rank(struct shards *shards, int directory, const char *path, const char *fi
 	const char      *name;
 	struct rank_name rank;
 
-	rank_of_path(path, &rank, &folder);
 	shards->is_lone = true;
+	if (!rank_of_path(path, &rank, &folder, err))
+		return error_in_file(err, path);
 	name = folder != NULL ? folder_listing_join(&shards->arena, folder, file, err) : file;
 	if (name == NULL || !shard_grid_add(shards, &rank, name, NULL, err))
 		goto out;
@@ -383,7 +398,7 @@ bool
 shard_folder_neighbours(struct shards *shards, const char *file_path, struct rank_name *rank,
 	struct error *err)
 {
-	bool        done = true;
+	bool        done;
 	char       *folder, *parent = strdup(file_path);
 	char       *slash = parent != NULL ? strrchr(parent, '/') : NULL;
 	const char *shown = ".";
@@ -395,7 +410,7 @@ shard_folder_neighbours(struct shards *shards, const char *file_path, struct ran
 		*slash = '\0';
 		shown = slash == parent ? "/" : parent;
 	}
-	rank_of_path(shown, rank, &folder);
+	done = rank_of_path(shown, rank, &folder, err);
 	if (folder != NULL) {
 		directory = descriptor_open_directory(AT_FDCWD, shown, 0);
 		if (directory >= 0) {
@@ -413,8 +428,10 @@ static bool
 open_given_iteration(struct shards *shards, int directory, const char *path,
 	struct error *err)
 {
-	char *name = last_component(path);
+	char *name;
 
+	if (!last_component(path, &name, err))
+		return error_in_file(err, path);
 	if (name != NULL && rank_name_is_iteration(name))
 		shards->iteration = arena_copy(&shards->arena, name, strlen(name));
 	free(name);

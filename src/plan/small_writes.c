@@ -88,17 +88,17 @@ small_writes_put(struct small_writes *writes, int fd, const char *name, uint64_t
 	const void *bytes, size_t count, struct error *err)
 {
 	struct stretch piece = { bytes, count };
-	bool           waits = writes->length > 0 && fd == writes->fd;
+	bool           is_same = writes->length > 0 && fd == writes->fd;
+	uint64_t       end = writes->offset + writes->length;
 
-	if (count == 0)
+	if (count == 0)                 /* then `bytes` may be NULL */
 		return true;
-	if (waits && (offset + count == writes->offset
-	    || offset == writes->offset + writes->length))
+	if (is_same && (offset + count == writes->offset || offset == end))
 		return put_beside(writes, offset, piece, err);
 	/* What waits for the same place is older, and goes first. */
-	waits = waits && offset < writes->offset + writes->length
-		&& writes->offset < offset + count;
-	if ((waits || count <= SMALL_WRITES_BYTES) && !small_writes_flush(writes, err))
+	if ((count <= SMALL_WRITES_BYTES
+	    || (is_same && offset < end && writes->offset < offset + count))
+	    && !small_writes_flush(writes, err))
 		return false;
 	if (count > SMALL_WRITES_BYTES)
 		return write_both(fd, offset, piece, (struct stretch){ NULL, 0 }, err)

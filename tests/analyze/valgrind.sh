@@ -12,7 +12,8 @@ export LC_ALL
 unset MEGATRON2HF_THREADS NO_COLOR
 
 build=$1
-long='cast crc32 pickle_files pickle_value tokenizer tokenizer_read torch_samples verify weight_set'
+long='cast crc32 memory pickle_files pickle_value tokenizer tokenizer_read torch_samples verify'
+long="$long verify_edits weight_set"
 jobs=$(nproc 2>/dev/null || echo 2)
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT

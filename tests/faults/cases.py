@@ -1,8 +1,10 @@
 """What is run under faults: commands, their inputs, and what they leave behind."""
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 
 FIXTURES = os.path.abspath("fixtures")
@@ -45,7 +47,7 @@ class Case:
             self.before = snapshot(box)
             result = program.run(self.arguments, box)
             self.good, self.out, self.status = snapshot(box), result.out, result.status
-            if result.status not in (0, 1):
+            if result.status not in (0, 1, 5, 6):
                 raise RuntimeError(f"{self.name}: {result.status}: {result.err}")
 
     def is_good(self, found):
@@ -74,9 +76,18 @@ def make_cases(program, scratch):
     """All of them by name; a converted directory and keys are made in `scratch`."""
     model, key = f"{scratch}/model", f"{scratch}/key.pem"
     program.run(["convert", "-q", ZIP, "-o", model], scratch)
+    program.run(["convert", "-q", ZIP, "-o", f"{scratch}/mistaken", "--qkv-layout", "0",
+                 "--weights", "both", "--max-shard-size", "40KB"], scratch)
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
                     key], check=True, stderr=subprocess.DEVNULL)
     program.run(["sign", "-q", model, "--key", key, "-o", f"{scratch}/model.sig"], scratch)
+
+    # The same tensor with and without what transformers puts before its name.
+    names = []
+    for name in ("x", "transformer.x"):
+        header = json.dumps({name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        names.append(f"{scratch}/{name}.safetensors")
+        pathlib.Path(names[-1]).write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
 
     def old_tree(box):
         os.makedirs(f"{box}/out/below")
@@ -89,6 +100,22 @@ def make_cases(program, scratch):
 
     def unsigned(box):
         shutil.copytree(model, f"{box}/model")
+
+    def signed(box):
+        unsigned(box)
+        shutil.copy(f"{scratch}/model.sig", f"{box}/model/other.sig")
+
+    def broken(box):
+        """More problems than there is room for at first."""
+        unsigned(box)
+        with open(f"{box}/model/SHA256SUMS", "a") as sums:
+            sums.writelines(f"{'0' * 64}  gone{number}\n" for number in range(20))
+
+    def linked(box):
+        """A link that leads out of the directory, to what would be a good file of it."""
+        unsigned(box)
+        shutil.move(f"{box}/model/config.json", f"{box}/config.json")
+        os.symlink("../config.json", f"{box}/model/config.json")
 
     convert = ["convert", "-q", "-j1"]
     cases = [
@@ -103,13 +130,19 @@ def make_cases(program, scratch):
         Case("stream", [*convert, ZIP, "-o", "-", "--stream", "tar", "--staging", "."]),
         Case("json", [*convert, "--json", ZIP, "-o", "out"], output="out"),
         Case("inspect", ["inspect", ZIP]),
+        Case("inspect-shard", ["inspect", f"{FOLDER}/iter_0001000/mp_rank_01"]),
         Case("inspect-json", ["inspect", "--json", DIST]),
         Case("inspect-hf", ["inspect", model]),
         Case("verify", ["verify", "--progress=none", model]),
         Case("verify-source", ["verify", "--progress=none", "-j1", model, "--source", ZIP]),
-        Case("verify-signature", ["verify", "--progress=none", model, "--signature",
-                                  f"{scratch}/model.sig", "--key", key]),
+        Case("verify-signature", ["verify", "--progress=none", "model", "--signature",
+                                  "model/other.sig", "--key", key], signed),
+        Case("verify-broken", ["verify", "--progress=none", "model"], broken),
+        Case("verify-link", ["verify", "--progress=none", "model"], linked),
+        Case("verify-mistaken", ["verify", "--progress=none", "-j1", f"{scratch}/mistaken",
+                                 "--source", ZIP]),
         Case("diff", ["diff", "--progress=none", *WEIGHTS]),
+        Case("diff-names", ["diff", "--progress=none", *names]),
         Case("sign", ["sign", "-q", "model", "--key", key], unsigned,
              output="model/model.sig", is_random=True),
     ]

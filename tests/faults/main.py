@@ -49,8 +49,9 @@ class Checks:
 def sweep(checks, program, cases, scratch, everything):
     files = ["zip", "dist", "force", "stream", "inspect", "inspect-hf", "verify",
              "verify-source", "diff", "sign"]
-    memory = ["zip", "json", "inspect", "inspect-json", "inspect-hf", "verify",
-              "verify-source", "verify-signature", "diff", "sign"]
+    memory = ["zip", "json", "inspect", "inspect-shard", "inspect-json", "inspect-hf", "verify",
+              "verify-source", "verify-signature", "verify-broken", "verify-link",
+              "verify-mistaken", "diff", "diff-names", "sign"]
     signals = ["zip", "force", "stream", "sign"]
     if everything:
         # With threads the calls come in another order each time; this one makes thousands.

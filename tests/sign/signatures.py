@@ -112,6 +112,32 @@ def test_output(key):
     expect("verifies inside", 0, "signed by key " + key.hint, "verify", OUT, "--signature",
            inside, "--key", key.public)
     os.remove(inside)
+    os.mkdir(os.path.join(OUT, "sub"))
+    inside = os.path.join(OUT, "sub", "x.sig")
+    expect("in a folder inside", 0, "", "sign", OUT + "///", "--key", key.path, "-o", inside)
+    payload = json.loads(base64.b64decode(json.loads(read(inside))["dsseEnvelope"]["payload"]))
+    check("recorded with its folder", "sub/x.sig" in payload["predicate"]["serialization"][
+        "ignore_paths"], payload)
+    expect("verifies in a folder inside", 0, "signed by key " + key.hint, "verify", OUT,
+           "--signature", inside, "--key", key.public)
+    write(inside, b"[]")
+    expect("no signature to replace", 2, "is a file of the directory, and no signature", "sign",
+           "-f", OUT, "--key", key.path, "-o", inside)
+    write(inside, {"mediaType": 1})
+    expect("no mediaType to replace", 2, "is a file of the directory, and no signature", "sign",
+           "-f", OUT, "--key", key.path, "-o", inside)
+    shutil.rmtree(os.path.join(OUT, "sub"))
+    expect("slashes after it", 0, "", "sign", OUT + "///", "--key", key.path)
+    os.remove(os.path.join(OUT, "model.sig"))
+    expect("a name that is not UTF-8", 2, "must be UTF-8", "sign", OUT, "--key", key.path, "-o",
+           os.path.join(OUT.encode(), b"a\xff.sig"))
+    expect("no directory but a file", 6, "cannot open the directory", "sign", SIG, "--key",
+           key.path)
+    odd = os.path.join(TEMP.encode(), b"a\xff")
+    os.mkdir(odd)
+    expect("a directory that is not UTF-8", 3, "name is not valid UTF-8 and cannot be signed",
+           "sign", odd, "--key", key.path)
+    os.rmdir(odd)
     expect("no parent", 7, "does not exist", "sign", OUT, "--key", key.path, "-o",
            os.path.join(TEMP, "none", "x"))
     expect("a directory", 7, "not a regular file", "sign", "-f", OUT, "--key", key.path, "-o", OUT)
@@ -218,6 +244,8 @@ def test_directories(key):
     row("link", 3, "b: is a symbolic link", lambda: os.symlink("a", at(place, "b")))
     row("link to a folder", 3, "b: is a symbolic link", lambda: os.symlink(".", at(place, "b")))
     row("dangling link", 3, "b: is a symbolic link", lambda: os.symlink("c", at(place, "b")))
+    row("not UTF-8 and ignored", 0, "",
+        lambda: (os.mkdir(at(place, ".git")), write(at(place.encode(), b".git/\xff"), "x")))
     row("FIFO", 3, "b: is neither", lambda: os.mkfifo(at(place, "b")))
     row("socket", 3, "b: is neither",
         lambda: socket.socket(socket.AF_UNIX).bind(at(place, "b")))
@@ -316,6 +344,30 @@ def test_bundles(keys):
         ("sig with bits to spare", 3, "is not base64", signature({"sig": "AB=="})),
         ("payload not base64", 3, "/dsseEnvelope/payload: is not base64",
          envelope("payload", encoded[:-1])),
+        ("hint empty", 0, "older format", material("publicKey", {"hint": ""})),
+        ("hint is a number", 3, "/verificationMaterial/publicKey/hint: is of the wrong",
+         material("publicKey", {"hint": 1})),
+        ("publicKey is a list", 3, "/verificationMaterial/publicKey: is of the wrong",
+         material("publicKey", [])),
+        ("log is a number", 3, "/verificationMaterial/tlogEntries: is of the wrong",
+         material("tlogEntries", 1)),
+        ("material is a text", 3, "/verificationMaterial: is of the wrong",
+         changed(lambda b: b.update(verificationMaterial="x"))),
+        ("mediaType is a number", 3, "/mediaType: is of the wrong",
+         changed(lambda b: b.update(mediaType=1))),
+        ("no payloadType", 3, "/dsseEnvelope/payloadType: is missing",
+         changed(lambda b: b["dsseEnvelope"].pop("payloadType"))),
+        ("no payload", 3, "/dsseEnvelope/payload: is missing",
+         changed(lambda b: b["dsseEnvelope"].pop("payload"))),
+        ("no signatures", 3, "/dsseEnvelope/signatures: is missing",
+         changed(lambda b: b["dsseEnvelope"].pop("signatures"))),
+        ("signatures is an object", 3, "/dsseEnvelope/signatures: is of the wrong",
+         envelope("signatures", {})),
+        ("a signature is a text", 3, "/dsseEnvelope/signatures: has something", signature(sig)),
+        ("the second is a number", 3, "/dsseEnvelope/signatures: has something",
+         envelope("signatures", [{"sig": sig}, 1])),
+        ("keyid is a number", 3, "/dsseEnvelope/signatures/0/keyid: is of the wrong",
+         signature({"sig": sig, "keyid": 1})),
         ("not JSON", 3, "not strict JSON", b"{"),
         ("empty", 3, "not strict JSON", b""),
         ("a list", 3, "no JSON object", []),
@@ -380,7 +432,7 @@ def test_bundles(keys):
          oms.signed(oms.statement([("/etc/passwd", files[0][1])] + files), key)),
         ("dots", 3, "is not a plain relative path",
          oms.signed(oms.statement([("./x", files[0][1])] + files), key)),
-    ]
+    ] + statement_rows(restated, key)
     for what, status, text, content in rows:
         verify(what, status, text, content, "--key", key.public)
     wrong = oms.bundle(payload, large.sign(oms.pae(payload), "sha256"), oms.material_of(large))
@@ -390,8 +442,88 @@ def test_bundles(keys):
     expect("missing signature", 6, "cannot open it", "verify", OUT, "--signature", "none.sig",
            "--key", key.public)
     expect("missing key", 6, "cannot open it", "verify", OUT, "--signature", SIG, "--key", "none")
+    os.truncate(SIG, (64 << 20) + 1)
+    expect("signature of 64 MiB", 8, "too large for a signature", "verify", OUT, "--signature", SIG,
+           "--key", key.public)
     for path in sorted(os.listdir(OUT)):
         check("nothing was made", path in [name for name, _ in files], path)
+
+
+def statement_rows(restated, key):
+    """Statements that are signed well and are not what they should be."""
+    def named(name):
+        return restated(lambda s: s["predicate"]["resources"][0].update(name=name))
+
+    predicate = lambda s: s["predicate"]
+    serialization = lambda s: predicate(s)["serialization"]
+    first = lambda s: predicate(s)["resources"][0]
+    subject = lambda s: s["subject"][0]
+    return [
+        ("statement is a list", 3, "the statement: is no JSON object", oms.signed([], key)),
+        ("no _type", 3, "/_type: is missing", restated(lambda s: s.pop("_type"))),
+        ("no predicateType", 3, "/predicateType: is missing",
+         restated(lambda s: s.pop("predicateType"))),
+        ("no subject", 3, "/subject: is missing", restated(lambda s: s.pop("subject"))),
+        ("subject is an object", 3, "/subject: is of the wrong",
+         restated(lambda s: s.update(subject={}))),
+        ("subject of nothing", 3, "expected one subject, found 0",
+         restated(lambda s: s.update(subject=[]))),
+        ("subject is a text", 3, "/subject/0: is of the wrong",
+         restated(lambda s: s.update(subject=["out"]))),
+        ("subject has no name", 3, "/subject/0/name: is missing",
+         restated(lambda s: subject(s).pop("name"))),
+        ("subject has no digest", 3, "/subject/0/digest: is missing",
+         restated(lambda s: subject(s).pop("digest"))),
+        ("subject has no SHA-256", 3, "/subject/0/digest/sha256: is missing",
+         restated(lambda s: subject(s).update(digest={"sha512": "0" * 128}))),
+        ("root of 63 digits", 3, "/subject/0/digest/sha256: is no SHA-256",
+         restated(lambda s: subject(s)["digest"].update(sha256="0" * 63))),
+        ("root of letters", 3, "root digest does not match",
+         restated(lambda s: subject(s)["digest"].update(sha256="x" * 64))),
+        ("no predicate", 3, "/predicate: is missing", restated(lambda s: s.pop("predicate"))),
+        ("no serialization", 3, "/predicate/serialization: is missing",
+         restated(lambda s: predicate(s).pop("serialization"))),
+        ("no method", 3, "/predicate/serialization/method: is missing",
+         restated(lambda s: serialization(s).pop("method"))),
+        ("method is a number", 3, "/predicate/serialization/method: is of the wrong",
+         restated(lambda s: serialization(s).update(method=1))),
+        ("no hash_type", 3, "/predicate/serialization/hash_type: is missing",
+         restated(lambda s: serialization(s).pop("hash_type"))),
+        ("allow_symlinks is a text", 3, "/predicate/serialization/allow_symlinks: is of the wrong",
+         restated(lambda s: serialization(s).update(allow_symlinks="no"))),
+        ("no allow_symlinks", 0, "signed by key",
+         restated(lambda s: serialization(s).pop("allow_symlinks"))),
+        ("no ignore_paths", 0, "signed by key",
+         restated(lambda s: serialization(s).pop("ignore_paths"))),
+        ("ignore_paths is empty", 0, "signed by key",
+         restated(lambda s: serialization(s).update(ignore_paths=[]))),
+        ("ignore_paths is a text", 3, "/predicate/serialization/ignore_paths: is of the wrong",
+         restated(lambda s: serialization(s).update(ignore_paths=".git"))),
+        ("ignore_paths of numbers", 3, "/predicate/serialization/ignore_paths: has something",
+         restated(lambda s: serialization(s).update(ignore_paths=[".git", 1]))),
+        ("no list of resources", 3, "/predicate/resources: is missing",
+         restated(lambda s: predicate(s).pop("resources"))),
+        ("a resource is a text", 3, "/predicate/resources/1: is of the wrong",
+         restated(lambda s: predicate(s)["resources"].insert(1, "config.json"))),
+        ("resource without algorithm", 3, "/predicate/resources/0/algorithm: is missing",
+         restated(lambda s: first(s).pop("algorithm"))),
+        ("resource without digest", 3, "/predicate/resources/0/digest: is missing",
+         restated(lambda s: first(s).pop("digest"))),
+        ("digest of 65 digits", 3, "/predicate/resources/0/digest: is no SHA-256",
+         restated(lambda s: first(s).update(digest="0" * 65))),
+        ("digest of letters", 3, "/predicate/resources/0/digest: is no SHA-256",
+         restated(lambda s: first(s).update(digest="g" * 64))),
+        ("resource without name", 3, "/predicate/resources/0/name: is missing",
+         restated(lambda s: first(s).pop("name"))),
+        ("empty name", 3, "is not a plain relative path", named("")),
+        ("name that ends in a slash", 3, "is not a plain relative path", named("a/")),
+        ("two slashes", 3, "is not a plain relative path", named("a//b")),
+        ("a dot inside", 3, "is not a plain relative path", named("a/./b")),
+        ("out and in again", 5, "refusing a path outside the directory", named("a/../b")),
+        ("out at the end", 5, "refusing a path outside the directory", named("a/..")),
+        ("three dots", 1, "...: was signed, but is missing", named("...")),
+        ("two letters", 1, "ab: was signed, but is missing", named("ab")),
+    ]
 
 
 def raw_of(der):
@@ -456,6 +588,21 @@ def test_certificates(keys):
     material["x509CertificateChain"]["certificates"][0]["rawBytes"] = "AAAA"
     verify("certificate: damaged", 3, "/verificationMaterial/x509CertificateChain/certificates/0/"
            "rawBytes: is not a DER certificate", oms.signed(statement, key, material), "--ca", root)
+    for what, text, made in (
+            ("is a text", "/certificates/0: is of the wrong", ["x"]),
+            ("with something else", "/certificates/0/x: unknown key",
+             [{"rawBytes": "AA==", "x": 1}]),
+            ("without bytes", "/certificates/0/rawBytes: is missing", [{}]),
+            ("not base64", "/certificates/0/rawBytes: is not base64", [{"rawBytes": "A"}])):
+        material["x509CertificateChain"]["certificates"] = made
+        verify("certificate: " + what, 3, text, oms.signed(statement, key, material), "--ca", root)
+    for what, text, made in (("chain is a list", "x509CertificateChain: is of the wrong", []),
+                             ("chain of nothing", "/certificates: is missing", {}),
+                             ("chain with more", "/x: unknown key", {"certificates": [], "x": 1}),
+                             ("certificates is a text", "/certificates: is of the wrong",
+                              {"certificates": "x"})):
+        material["x509CertificateChain"] = made
+        verify("certificate: " + what, 3, text, oms.signed(statement, key, material), "--ca", root)
     verify("certificate: none", 3, "certificates: is empty", oms.signed(
         statement, key, oms.chain_material()), "--ca", root)
     verify("certificate: too many", 8, "more than 16", oms.signed(
@@ -475,6 +622,15 @@ def test_certificates(keys):
            root)
     expect("certificate of another", 1, key.hint, "sign", "-f", OUT, "--key", other.path,
            "--certificate", chain, "-o", SIG)
+    for what, status, text, content in (
+            ("no certificate", 3, "not a certificate in PEM", read(key.public)),
+            ("empty", 3, "not a certificate in PEM", b""),
+            ("too many", 8, "more than 16", read(middle) * 17)):
+        write(chain, content)
+        expect("certificate: sign with " + what, status, text, "sign", "-f", OUT, "--key",
+               key.path, "--certificate", chain, "-o", SIG)
+    expect("certificate: sign with none there", 6, "cannot open it", "sign", "-f", OUT, "--key",
+           key.path, "--certificate", os.path.join(TEMP, "none"), "-o", SIG)
     expect("certificate that may not", 1, "may not sign", "sign", "-f", OUT, "--key", key.path,
            "--certificate", names["bare"], "-o", SIG)
 

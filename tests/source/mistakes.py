@@ -1,7 +1,7 @@
 """The classic mistakes, each made on purpose in a directory that was right."""
 import struct
 
-from hf import PREFIX, SIZES, pack
+from hf import PREFIX, SIZES, Tensor, pack
 
 HEADS = 4       # of all these samples
 # by QKV layout, each on two ranks and on one or more stages
@@ -188,6 +188,9 @@ def config(bench):
             (SMALL, "scale_attn_weights", False, "scale_attn_weights is not true"),
             (SMALL, "scale_attn_by_inverse_layer_idx", True,
              "scale_attn_by_inverse_layer_idx is not false"),
+            (SMALL, "scale_attn_weights", "yes", "scale_attn_weights is not true"),
+            (SMALL, "add_cross_attention", True, "add_cross_attention is not false"),
+            (SMALL, "pruned_heads", [], "pruned_heads is not of the checkpoint"),
             (SMALL, "pruned_heads", {"0": [1]}, "pruned_heads is not of the checkpoint"),
             (SMALL, "quantization_config", {"load_in_8bit": True},
              "quantization_config is not of the checkpoint"),
@@ -197,6 +200,26 @@ def config(bench):
         directory.config[key] = value
         directory.save()
         bench.verify(f"{key} {value}", directory.path, told, 1, ["config.json: " + says])
+    for key, value in (("pruned_heads", {}), ("pruned_heads", None), ("quantization_config", None),
+                       ("scale_attn_weights", True), ("add_cross_attention", False)):
+        directory, told = bench.directory(SMALL)
+        directory.config[key] = value
+        directory.save()
+        bench.verify(f"{key} {value}, which changes nothing", directory.path, told)
+    # A checkpoint without arguments does not tell.
+    for key, value, expected in (("activation_function", "gelu", "gelu_new"),
+                                 ("layer_norm_epsilon", 1e-6, "1e-05")):
+        directory, told = bench.directory("ngc/good-py2.zip")
+        directory.config[key] = value
+        directory.save()
+        bench.verify(f"{key} {value}, untold", directory.path, told, 0, [
+            f"config.json: {key} is {value}, where {expected} was expected; the checkpoint does "
+            "not tell"])
+    directory, told = bench.directory(SMALL)
+    directory["h.1.attn.masked_bias"] = Tensor("U8", (), bytes(1))
+    directory.save()
+    bench.verify("a mask of bytes", directory.path, told, 1,
+                 ["transformer.h.1.attn.masked_bias: has a type that cannot hold -10000"])
     directory, _ = bench.directory("ngc/good-py2.zip")
     directory.config.update(n_head=3, n_embd=15)
     directory.save()

@@ -1,5 +1,7 @@
 #include "check.h"
 #include "base/decision_log.h"
+#include "megatron/argument_refusals.h"
+#include "megatron/argument_value.h"
 #include "megatron/arguments.h"
 
 #include <stdlib.h>
@@ -329,6 +331,20 @@ static const struct row rows[] = {
 	{ .what = "on the last of two it may be a copy", .fields = { HEADS }, .shapes = WITH_OUTPUT(2), .decisions = { "tie_word_embeddings=true (output layer)" } },
 	{ .what = "NullTokenizer", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=i50" }, .shapes = TINY, .decisions = { "vocab_size=51 (args.vocab_size)" } },
 	{ .what = "NullTokenizer, no row to spare", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=i64" }, .shapes = TINY, .decisions = { "vocab_size=64 (args.vocab_size)" } },
+	{ .what = "NullTokenizer without a size", .fields = { HEADS, "tokenizer_type=sNullTokenizer" }, .shapes = TINY, .decisions = { "vocab_size=64 (tensor shape)" } },
+	{ .what = "NullTokenizer of nothing", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=i0" }, .shapes = TINY, .decisions = { "vocab_size=64 (tensor shape)" } },
+	{ .what = "NullTokenizer of more than there are", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=i65" }, .shapes = TINY, .decisions = { "vocab_size=64 (tensor shape)" } },
+	{ .what = "NullTokenizer of a text", .fields = { HEADS, "tokenizer_type=sNullTokenizer", "vocab_size=s50" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "args", .part = "args.vocab_size" },
+	{ .what = "divisor that is a text", .fields = { HEADS, "make_vocab_size_divisible_by=s128" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "args", .part = "args.make_vocab_size_divisible_by" },
+	{ .what = "divisor 0", .fields = { HEADS, "tokenizer_type=sGPT2BPETokenizer", "make_vocab_size_divisible_by=i0" }, .shapes = TINY_VOCABULARY(50304), .decisions = { "vocab_size=50304 (tensor shape)" } },
+	{ .what = "divisor of 63 bits", .fields = { HEADS, "tokenizer_type=sGPT2BPETokenizer", "make_vocab_size_divisible_by=i9223372036854775807" }, .shapes = TINY_VOCABULARY(50304), .decisions = { "vocab_size=50304 (tensor shape)" } },
+	{ .what = "original size is a text", .fields = { HEADS, "orig_vocab_size=s50" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "args", .part = "args.orig_vocab_size" },
+	{ .what = "original size 0", .fields = { HEADS, "orig_vocab_size=i0" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "vocabpad", .part = "args.orig_vocab_size=0" },
+	{ .what = "original size above the rows", .fields = { HEADS, "orig_vocab_size=i65" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "vocabpad", .part = "args.orig_vocab_size=65" },
+	{ .what = "one row of padding", .fields = { HEADS, "orig_vocab_size=i63" }, .shapes = TINY, .decisions = { "vocab_size=63 (args.orig_vocab_size)" },
+	  .note = "1 padding row of the embedding left out (64 -> 63, args.orig_vocab_size)" },
+	{ .what = "layers that are a text", .fields = { HEADS, "num_layers=s4" }, .shapes = TINY, .status = ERROR_CORRUPT, .slug = "args", .part = "args.num_layers" },
+	{ .what = "fusion off, nothing else said", .fields = { HEADS, "bias_gelu_fusion=F" }, .shapes = OF(NESTED_TRANSFORMER), .decisions = { "activation_function=gelu (args.bias_gelu_fusion)" } },
 	{ .what = "vocab_size of another tokenizer", .fields = { HEADS, "tokenizer_type=sSentencePieceTokenizer", "vocab_size=i50" }, .shapes = TINY, .decisions = { "vocab_size=64 (tensor shape)" } },
 };
 
@@ -421,14 +437,147 @@ check_holders(void)
 	}
 }
 
+static void
+check_activation_option(void)
+{
+	static const char *const heads[] = { HEADS, NULL };
+	const struct arguments_shapes shapes = TINY;
+	const struct model_options    options = { .activation = "swish" };
+	struct decision_log           log;
+	struct arguments              arguments;
+	struct error                  err = { 0 };
+
+	decision_log_init(&log);
+	CHECK(!arguments_read(&arguments, &shapes, make_namespace(heads), &options, &log, &err)
+		&& err.kind == ERROR_USAGE && strstr(err.text, "--activation swish") != NULL, "%s",
+		err.text);
+	decision_log_fini(&log);
+}
+
+/* What Python's bool() and str() say of these values. */
+static void
+check_words(void)
+{
+	struct value *bytes = make(VALUE_BYTES), *none = make_dict((const char *const[]){ NULL });
+	struct value *pair = make_call(make_global("builtins", "getattr"), make_text("Kind"), make_text("a"));
+	struct value *bare = make(VALUE_CALL), *of_list = make_value("c1"), *three = make_value("e1");
+	const struct {
+		const char         *what;
+		const struct value *value;
+		bool                truth;
+		const char         *word;       /* NULL: as value_describe() has it */
+	} values[] = {
+		{ "None", make_value("N"), false, "None" },
+		{ "True", make_value("T"), true, "True" },
+		{ "False", make_value("F"), false, "False" },
+		{ "0", make_value("i0"), false, "0" },
+		{ "-1", make_value("i-1"), true, "-1" },
+		{ "0.0", make_value("r0"), false, "0.0" },
+		{ "1e-05", make_value("r1e-5"), true, "1e-05" },
+		{ "empty text", make_text(""), false, "" },
+		{ "text", make_text("rope"), true, "rope" },
+		{ "empty bytes", bytes, false, NULL },
+		{ "empty tuple", make(VALUE_TUPLE), false, NULL },
+		{ "empty list", make(VALUE_LIST), false, NULL },
+		{ "list", make_value("li0"), true, NULL },
+		{ "empty dict", none, false, NULL },
+		{ "empty set", make(VALUE_SET), false, NULL },
+		{ "object", make_value("x"), true, NULL },
+		{ "global", make_global("torch", "float16"), true, "float16" },
+		{ "member by name", make_value("erope"), true, "rope" },
+		{ "member by number", make_value("c2"), true, "2" },
+		{ "member of a text", pair, true, "a" },
+		{ "call of nothing", bare, true, NULL },
+		{ "call of a list", of_list, true, NULL },
+		{ "getattr of one", three, true, NULL },
+	};
+	char word[96], described[96];
+
+	bytes->text.bytes = "";
+	bare->call.callable = make_global("other", "thing");
+	of_list->call.arguments->items[0] = make_value("li1");
+	three->call.arguments->count = 1;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		CHECK(argument_truth(values[i].value) == values[i].truth, "%s: truth", values[i].what);
+		CHECK_TEXT(argument_word(values[i].value, word, sizeof word), values[i].word != NULL
+			? values[i].word : value_describe(values[i].value, described, sizeof described),
+			"%s", values[i].what);
+	}
+	CHECK(!argument_truth(NULL), "nothing");
+}
+
+/* copyreg._reconstructor(class, object, None), of protocols 0 and 1. */
+static void
+check_reconstructed(void)
+{
+	struct value       *plain = make_call(make_global("copyreg", "_reconstructor"),
+		make_global("argparse", "Namespace"), make_value("N"));
+	struct value       *foreign = make_call(make_global("copyreg", "_reconstructor"),
+		make_global("other", "Thing"), make_value("N"));
+	struct value       *empty = make_call(make_global("copyreg", "_reconstructor"),
+		make_value("N"), NULL);
+	struct value       *bare = make(VALUE_CALL);
+	const struct value *args;
+	struct error        err = { 0 };
+
+	empty->call.arguments->count = 0;
+	bare->call.callable = make_global("copyreg", "_reconstructor");
+	CHECK(argument_holder(plain, &args, &err) && args == plain, "Namespace");
+	CHECK(!argument_holder(foreign, &args, &err) && err.kind == ERROR_UNSUPPORTED, "foreign");
+	CHECK(!argument_holder(empty, &args, &err) && err.kind == ERROR_UNSUPPORTED, "of nothing");
+	CHECK(!argument_holder(bare, &args, &err) && err.kind == ERROR_UNSUPPORTED, "no arguments");
+	CHECK(argument_holder(make_value("N"), &args, &err) && args == NULL, "None");
+	CHECK(argument_holder(NULL, &args, &err) && args == NULL, "nothing");
+}
+
+/* What makes it another model, beside what fixtures/eras has. */
+static void
+check_refusals(void)
+{
+	static const struct {
+		const char *fields[4];
+		int         status;
+		const char *part;
+	} rows_of[] = {
+		{ { "num_experts=li1" }, 0, "" },
+		{ { "num_experts=li2" }, ERROR_UNSUPPORTED, "mixture of experts" },
+		{ { "num_experts=ls1" }, ERROR_UNSUPPORTED, "mixture of experts" },
+		{ { "num_experts=s1" }, ERROR_UNSUPPORTED, "mixture of experts" },
+		{ { "num_experts=i1" }, 0, "" },
+		{ { "group_query_attention=T", HEADS, "num_query_groups=i4" }, 0, "" },
+		{ { "group_query_attention=T", HEADS, "num_query_groups=i2" }, ERROR_UNSUPPORTED, "grouped query attention" },
+		{ { "group_query_attention=T", "num_attention_heads=s4" }, ERROR_CORRUPT, "args.num_attention_heads" },
+		{ { "group_query_attention=T", HEADS, "num_query_groups=s4" }, ERROR_CORRUPT, "args.num_query_groups" },
+		{ { "group_query_attention=F", HEADS, "num_query_groups=i1" }, 0, "" },
+		{ { "softmax_type=svanilla" }, 0, "" },
+		{ { "softmax_type=soff-by-one" }, ERROR_UNSUPPORTED, "args.softmax_type=off-by-one" },
+		{ { "position_embedding_type=c2" }, 0, "" },
+		{ { "position_embedding_type=c1" }, ERROR_UNSUPPORTED, "args.position_embedding_type=1" },
+	};
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < sizeof rows_of / sizeof *rows_of; i++) {
+		err = (struct error){ 0 };
+		argument_refusals_check(make_namespace(rows_of[i].fields), &err);
+		CHECK((int)err.kind == rows_of[i].status && strstr(err.text, rows_of[i].part) != NULL,
+			"%s: %s", rows_of[i].fields[0], err.text);
+	}
+	CHECK(!argument_refusals_head_size(make_dict((const char *const[]){ "kv_channels=s8", NULL }),
+		32, 4, &err) && err.kind == ERROR_CORRUPT, "kv_channels: %s", err.text);
+	CHECK(argument_refusals_head_size(make_dict((const char *const[]){ "kv_channels=i9", NULL }),
+		32, 5, &err), "heads that do not divide are another fault");
+}
+
 /* A config.json beside args: it fills, or it must agree. */
 static void
 check_given(void)
 {
 	static const char *const heads[] = { HEADS, NULL };
+	static const char *const untied[] = { HEADS, "untie_embeddings_and_output_weights=T", NULL };
+	static const char *const tied[] = { HEADS, "untie_embeddings_and_output_weights=F", NULL };
 	static const char *const said[] = { HEADS, "norm_epsilon=r1e-6", "openai_gelu=F", NULL };
 	const struct arguments_given nothing = { 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, NULL, -1 };
-	struct arguments_given rows_of[10];
+	struct arguments_given rows_of[15];
 	const struct {
 		const char        *what;
 		const char *const *fields;
@@ -445,10 +594,15 @@ check_given(void)
 		{ "activation", heads, 0, "activation_function=gelu (config)" },
 		{ "activation against args", said, ERROR_CORRUPT, "activation_function gelu_fast" },
 		{ "untied", heads, ERROR_CORRUPT, "no output_layer.weight" },
+		{ "epsilon out of range", heads, ERROR_CORRUPT, "--config: layer_norm_epsilon 2.0 is out of range" },
+		{ "unknown activation", heads, ERROR_UNSUPPORTED, "activation_function \"swish\"" },
+		{ "inner width", heads, ERROR_CORRUPT, "n_inner 100, but the checkpoint has 128" },
+		{ "tied against args", untied, ERROR_CORRUPT, "tie_word_embeddings true, but the checkpoint has an output layer of its own" },
+		{ "untied against args", tied, ERROR_CORRUPT, "tie_word_embeddings false, but the checkpoint has a tied output layer" },
 	};
 	const struct arguments_shapes shapes = TINY;
 
-	for (size_t i = 0; i < 10; i++)
+	for (size_t i = 0; i < 15; i++)
 		rows_of[i] = nothing;
 	rows_of[0].heads = rows_of[1].heads = 8;
 	rows_of[2].layers = 5;
@@ -458,8 +612,12 @@ check_given(void)
 	rows_of[6].epsilon = 1e-5;
 	rows_of[7].activation = "gelu";
 	rows_of[8].activation = "gelu_fast";
-	rows_of[9].ties = 0;
-	for (size_t i = 0; i < 10; i++) {
+	rows_of[9].ties = rows_of[14].ties = 0;
+	rows_of[10].epsilon = 2.0;
+	rows_of[11].activation = "swish";
+	rows_of[12].ffn = 100;
+	rows_of[13].ties = 1;
+	for (size_t i = 0; i < 15; i++) {
 		struct model_options options = { .given = &rows_of[i] };
 		struct decision_log  log;
 		struct arguments     arguments;
@@ -489,6 +647,10 @@ main(void)
 		check_row(&rows[index]);
 	check_holders();
 	check_given();
+	check_activation_option();
+	check_words();
+	check_reconstructed();
+	check_refusals();
 	arena_fini(&arena);
 	return check_end("arguments");
 }

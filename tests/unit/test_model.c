@@ -411,6 +411,53 @@ check_odd(void)
 	scratch_empty();
 }
 
+/* A dict of so many keys is no checkpoint, even where 'model' is one of them. */
+static void
+check_many_keys(void)
+{
+	static const struct { unsigned keys; const char *slug; } sizes[] = {
+		{ 255, "missingkey" }, { 256, "toplevel" },
+	};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct text   notation = { 0 }, file = { 0 };
+		struct opened opened;
+
+		text_add(&notation, "{model:{}");
+		for (unsigned key = 0; key < sizes[i].keys; key++)
+			text_add(&notation, ",k%u:1", key);
+		text_add(&notation, "}");
+		tiny_pickle_file(&file, notation.bytes);
+		scratch_write("x.pt", file.bytes, file.length);
+		open_model(&opened, scratch_path("x.pt"), 4, NULL);
+		CHECK(opened.model == NULL, "%u keys", sizes[i].keys);
+		CHECK_TEXT(opened.err.slug, sizes[i].slug, "%u keys", sizes[i].keys);
+		close_model(&opened);
+		text_free(&file);
+		text_free(&notation);
+	}
+	scratch_empty();
+}
+
+static void
+check_layout_option(void)
+{
+	static const char *const options_of[] = { "3", "", "two", "00" };
+
+	for (size_t i = 0; i < sizeof options_of / sizeof *options_of; i++) {
+		struct model_options options = { .attention_heads = 4, .qkv_layout = options_of[i] };
+		struct opened        opened;
+
+		open_model(&opened, "fixtures/ngc/good-bare.pt", 3, NULL);
+		memset(&opened.err, 0, sizeof opened.err);
+		opened.model = model_open(opened.shards, &options, &opened.log, &opened.err);
+		CHECK(opened.model == NULL && opened.err.kind == ERROR_USAGE
+		    && strstr(opened.err.text, "--qkv-layout") != NULL, "--qkv-layout %s: %s",
+			options_of[i], opened.err.text);
+		close_model(&opened);
+	}
+}
+
 /* Shared dicts: a few hundred bytes that denote 10^12 names must not be expanded. */
 static void
 check_shared_dicts(void)
@@ -447,6 +494,8 @@ main(void)
 	check_reading_order();
 	check_odd();
 	check_shared_dicts();
+	check_many_keys();
+	check_layout_option();
 	scratch_close();
 	return check_end("model");
 }

@@ -120,7 +120,8 @@ test_pieces(const struct model *model, const struct plan *plan, size_t panel, si
 	bool                done = turns ? feed_turns(scatter, model, piece, off, &err)
 		: feed_all(scatter, model, piece, off, &err);
 
-	CHECK(done, "panel %zu, piece %zu: %s", panel, piece, err.text);
+	CHECK(done && output_files_flush(files, &err), "panel %zu, piece %zu: %s", panel, piece,
+		err.text);
 	output_files_end(files);
 	CHECK(output_files_read_back(files, &err), "panel %zu, piece %zu: %s", panel, piece, err.text);
 	CHECK(pread(fd, found, plan->file_bytes, 0) == (ssize_t)plan->file_bytes
@@ -242,7 +243,7 @@ test_finish(bool mean, bool less_one, bool lacks_bias)
 				err.text);
 		}
 	}
-	CHECK(scatter_finish(scatter, &err), "%s", err.text);
+	CHECK(scatter_finish(scatter, &err) && output_files_flush(files, &err), "%s", err.text);
 	output_files_end(files);
 	CHECK(output_files_read_back(files, &err), "%s", err.text);
 	norm = find_tensor(plan, "transformer.h.0.ln_1.weight");

@@ -65,6 +65,12 @@ check_names(void)
 		{ "mp_rank_00_model_states.pt", false, 0, 0, false },
 		{ "mp_rank_99999999999999999999", false, 0, 0, false },
 		{ "xmp_rank_00", false, 0, 0, false },
+		{ "mp_rank_99999", true, 99999, 0, false },
+		{ "mp_rank_100000", false, 0, 0, false },
+		{ "mp_rank_0.", false, 0, 0, false },
+		{ "mp_rank_00x000", false, 0, 0, false },
+		{ "mp_rank_00_000x000", false, 0, 0, false },
+		{ "mp_rank_00_000_00", false, 0, 0, false },
 	};
 	static const struct {
 		const char *text, *folder;
@@ -87,8 +93,20 @@ check_names(void)
 		{ "99999999999999999999999", NULL },
 		{ "../../x", NULL },
 	};
+	static const struct {
+		const char *name;
+		bool        is_iteration;
+	} folders[] = {
+		{ "release", true }, { "releases", false }, { "iter_0000005", true },
+		{ "iter_123456789", true }, { "iter_000005", false }, { "iter_0000005x", false },
+		{ "global_step5", true }, { "global_step", false }, { "global_step5x", false },
+		{ "iterate", false },
+	};
 	size_t index;
 
+	for (index = 0; index < sizeof folders / sizeof *folders; index++)
+		CHECK(rank_name_is_iteration(folders[index].name) == folders[index].is_iteration,
+			"%s", folders[index].name);
 	for (index = 0; index < sizeof ranks / sizeof *ranks; index++) {
 		struct rank_name rank;
 		bool is_rank = rank_name_parse(ranks[index].name, strlen(ranks[index].name), &rank);
@@ -267,6 +285,10 @@ static const struct broken broken_rows[] = {
 	{ "an index with marker before ranks", { SHARD("mp_rank_00"), ".metadata=x", "metadata.json={\"sharded_backend\": \"torch_dist\"}" }, "", NULL, ERROR_CORRUPT, "opcode", NULL, NULL },
 	{ "DeepSpeed root", { "latest=global_step5", "global_step5/" }, "", NULL, ERROR_NO_INPUT, "missingrank", NULL, NULL },
 	{ "DeepSpeed step missing", { "latest=global_step5", "global_step6/" }, "", NULL, ERROR_NO_INPUT, "tracker", "latest names global_step5, which is missing; have global_step6", NULL },
+	{ "DeepSpeed step with blanks behind", { "latest=global_step5 \r\n", "global_step6/" }, "", NULL, ERROR_NO_INPUT, "tracker", "latest names global_step5, which", NULL },
+	{ "DeepSpeed latest empty", { "latest=", "global_step5/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", NULL, NULL },
+	{ "DeepSpeed latest of blanks", { "latest= \n", "global_step5/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", NULL, NULL },
+	{ "DeepSpeed latest of a long name", { "latest=global_step55555555555555555555555555555555555555555555555555555555555555555555555555555", "global_step5/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", NULL, NULL },
 	{ "DeepSpeed path", { "latest=../x", "x/" }, "", NULL, ERROR_UNSUPPORTED, "tracker", "../x", NULL },
 	{ "DeepSpeed of another kind", { "mp_rank_00_model_states.pt" }, "", NULL, ERROR_UNSUPPORTED, "distckpt", "DeepSpeed", NULL },
 	{ "DeepSpeed files of else", { "mp_rank_00_model_states.pt", "layer_01-model_00-model_states.pt" }, "", NULL, ERROR_UNSUPPORTED, "toplevel", "embeddings, a layer or a norm", NULL },
@@ -323,6 +345,26 @@ check_broken(const struct broken *row)
 	scratch_empty();
 }
 
+/* More shards than a message names. */
+static void
+check_many_shards(void)
+{
+	struct shards *shards;
+	char           name[64];
+
+	for (unsigned rank = 0; rank < 80; rank++) {
+		snprintf(name, sizeof name, "mp_rank_%02u/" FILE_NAME, rank);
+		if (rank != 1)
+			scratch_link(name, BARE);
+	}
+	shards = open_shards(scratch_path(""), NULL);
+	CHECK(shards == NULL && error_of_last.kind == ERROR_NO_INPUT
+	    && strstr(error_of_last.text, "mp_rank_01 is missing (found 00, 02, 03") != NULL
+	    && strstr(error_of_last.text, ", ...)") != NULL, "many: %s", error_of_last.text);
+	shards_close(shards);
+	scratch_empty();
+}
+
 /* What is no regular file must neither be read nor waited for. */
 static void
 check_odd_files(void)
@@ -341,6 +383,29 @@ check_odd_files(void)
 	CHECK(shards == NULL && error_of_last.kind == ERROR_NO_INPUT, "dangling: %s",
 		error_of_last.text);
 	scratch_empty();
+	scratch_link("mp_rank_00/" FILE_NAME, BARE);
+	CHECK(symlink("nowhere", scratch_path("mp_rank_01")) == 0, "symlink");
+	shards = open_shards(scratch_path(""), NULL);
+	CHECK(shards == NULL && error_of_last.kind == ERROR_NO_INPUT
+	    && strcmp(error_of_last.slug, "mixedperm") == 0, "dangling rank: %s", error_of_last.text);
+	scratch_empty();
+	scratch_write("mp_rank_00/" FILE_NAME, "\x02\0\0\0\0\0\0\0{}", 10);
+	shards = open_shards(scratch_path(""), NULL);
+	CHECK(shards == NULL && error_of_last.kind == ERROR_UNSUPPORTED
+	    && strstr(error_of_last.text, "safetensors") != NULL, "safetensors: %s",
+		error_of_last.text);
+	scratch_empty();
+}
+
+/* A file has no iterations to choose from. */
+static void
+check_iteration_of_file(void)
+{
+	struct shards *shards = open_shards(BARE, "5");
+
+	CHECK(shards == NULL && error_of_last.kind == ERROR_USAGE
+	    && strstr(error_of_last.text, "--iteration") != NULL, "%s", error_of_last.text);
+	shards_close(shards);
 }
 
 /* ---- zips ----------------------------------------------------------------------------------- */
@@ -364,6 +429,11 @@ static const struct {
 	{ "two iterations by option", { TRACKER "7", SHARD("iter_0000005/mp_rank_00"), SHARD("iter_0000007/mp_rank_00") }, "5", 0, "", NULL, "iter_0000005", 1 },
 	{ "two iterations", { SHARD("iter_0000005/mp_rank_00"), SHARD("iter_0000007/mp_rank_00") }, NULL, ERROR_NO_INPUT, "tracker", "iter_0000005, iter_0000007", NULL, 0 },
 	{ "option names nothing", { SHARD("iter_0000005/mp_rank_00") }, "6", ERROR_NO_INPUT, "tracker", "have iter_0000005", NULL, 0 },
+	{ "option garbage", { SHARD("iter_0000005/mp_rank_00") }, "six", ERROR_USAGE, "usage", "--iteration six", NULL, 0 },
+	{ "option names two", { SHARD("a/iter_0000005/mp_rank_00"), SHARD("bb/iter_0000005/mp_rank_00") }, "5", ERROR_NO_INPUT, "tracker", "which is there more than once", NULL, 0 },
+	{ "one folder in another", { SHARD("a/release/mp_rank_00"), SHARD("a/mp_rank_00") }, NULL, ERROR_NO_INPUT, "tracker", "several checkpoints are inside", NULL, 0 },
+	{ "two trackers", { "a/" TRACKER "5", "b/" TRACKER "5", SHARD("a/iter_0000005/mp_rank_00"), SHARD("b/iter_0000005/mp_rank_00") }, NULL, ERROR_NO_INPUT, "tracker", "several tracker files", NULL, 0 },
+	{ "a folder that is no rank", { SHARD("release/mp_rank_0"), SHARD("release/mp_rank_00") }, NULL, 0, "", NULL, "release", 1 },
 	{ "tracker names nothing", { TRACKER "6", SHARD("iter_0000005/mp_rank_00") }, NULL, ERROR_NO_INPUT, "tracker", "have iter_0000005", NULL, 0 },
 	{ "tracker garbage", { TRACKER "six", SHARD("iter_0000005/mp_rank_00") }, NULL, ERROR_UNSUPPORTED, "tracker", "six", NULL, 0 },
 	{ "hole", { SHARD("release/mp_rank_00"), SHARD("release/mp_rank_02") }, NULL, ERROR_NO_INPUT, "missingrank", "mp_rank_01", NULL, 0 },
@@ -371,6 +441,26 @@ static const struct {
 	{ "no checkpoint", { "readme.txt=x" }, NULL, ERROR_UNSUPPORTED, "outerzip", NULL, NULL, 0 },
 	{ "damaged member", { "release/mp_rank_00/" FILE_NAME "=abc" }, NULL, ERROR_CORRUPT, "tiny", NULL, NULL, 0 },
 };
+
+/* The comment is the end of a zip, behind its length in two bytes. */
+static void
+check_zip_comment(const char *shard, size_t length)
+{
+	static const char *const members[] = { SHARD("release/mp_rank_00") };
+	struct shards *shards;
+	FILE          *file;
+
+	stored_zip_write("x.zip", members, 1, shard, length);
+	if ((file = fopen(scratch_path("x.zip"), "r+b")) == NULL)
+		abort();
+	fseek(file, -2, SEEK_END);
+	fwrite("\5\0hello", 1, 7, file);
+	fclose(file);
+	shards = open_shards(scratch_path("x.zip"), NULL);
+	CHECK(shards != NULL && has_note("zip-comment"), "comment: %s", error_of_last.text);
+	shards_close(shards);
+	scratch_empty();
+}
 
 static void
 check_zips(void)
@@ -406,6 +496,7 @@ check_zips(void)
 		shards_close(shards);
 		scratch_empty();
 	}
+	check_zip_comment(shard, length);
 	free(shard);
 	if (file != NULL)
 		fclose(file);
@@ -424,7 +515,9 @@ main(void)
 	check_standard_input();
 	for (index = 0; index < sizeof broken_rows / sizeof *broken_rows; index++)
 		check_broken(&broken_rows[index]);
+	check_many_shards();
 	check_odd_files();
+	check_iteration_of_file();
 	check_zips();
 	scratch_close();
 	decision_log_fini(&log_of_last);

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "memory_file.h"
 #include "scratch_folder.h"
+#include "tiny_pickle.h"
 
 /* ---- reading ---------------------------------------------------------------------- */
 
@@ -209,6 +210,24 @@ static void torch_deflated(void)
 {
 	scratch_link("d/pytorch_model.bin", "fixtures/ngc/good-torchzip-rezipped-deflated.pt");
 }
+static void
+put_torch(const char *notation)
+{
+	struct text file = { 0 };
+
+	tiny_pickle_file(&file, notation);
+	scratch_write("d/pytorch_model.bin", file.bytes, file.length);
+	text_free(&file);
+}
+static void torch_alias(void) { put_torch("{a:T(2x2)=1,b:&1}"); }
+static void torch_alias_nul(void) { put_torch("{a:T(2x2)=1,b^c:&1}"); }
+static void torch_alias_below(void) { put_torch("{a:{x:T(2x2)=1},b:&1}"); }
+static void torch_others(void) { put_torch("{a:T(2x2),step:5,names:['x']}"); }
+static void torch_list(void) { put_torch("[T(2x2)]"); }
+static void torch_nothing(void) { put_torch("{}"); }
+static void torch_twice(void) { put_torch("{a:T(2x2),a:T(4)}"); }
+static void torch_no_elements(void) { put_torch("{a:T(0x2),b:T(4)}"); }
+static void index_empty(void) { put_index(INDEX, ""); }
 static void safetensors_inside(void) { put_weights("d/pytorch_model.bin", "a"); }
 static void cut_short(void) { scratch_write("d/model.safetensors", "abc", 3); }
 
@@ -250,6 +269,15 @@ static const struct row {
 	  "3 otherformat d/pytorch_model.bin " },
 	{ "deflated records", torch_deflated, WEIGHTS_ANY,
 	  "4 deflated d/pytorch_model.bin model.language_model.embedding.word_embeddings.weight" },
+	{ "a tensor under two names", torch_alias, WEIGHTS_ANY, "2 in 1" },
+	{ "the second name with a NUL", torch_alias_nul, WEIGHTS_ANY, "3 strings d/pytorch_model.bin " },
+	{ "the first name below another", torch_alias_below, WEIGHTS_ANY, "2 in 1" },
+	{ "what is no tensor beside", torch_others, WEIGHTS_ANY, "1 in 1" },
+	{ "a list of a tensor", torch_list, WEIGHTS_ANY, "1 in 1" },
+	{ "no tensor", torch_nothing, WEIGHTS_ANY, "0 in 1" },
+	{ "a key twice", torch_twice, WEIGHTS_ANY, "5 hash d/pytorch_model.bin " },
+	{ "no elements", torch_no_elements, WEIGHTS_ANY, "2 in 1" },
+	{ "an index of nothing", index_empty, WEIGHTS_ANY, "0 in 0" },
 	{ "cut short", cut_short, WEIGHTS_ANY, "*" },
 };
 
