@@ -438,6 +438,8 @@ bool
 weight_set_read(const struct weight_set *set, const struct weight_tensor *tensor,
 	uint64_t first, uint64_t count, void *to, struct error *err)
 {
+	if (first + count > weight_set_elements(tensor))
+		return error_set(err, ERROR_INTERNAL, "range", "elements are asked for behind the last");
 	return weight_read(set->files[tensor->file].input, tensor, first, count, to, err)
 		|| error_in_tensor(err, tensor->name);
 }

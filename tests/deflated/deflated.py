@@ -74,6 +74,20 @@ def whole(folder, *extents):
             expect(f'{folder}: level {level}, -j {threads}', found == (0, '', digest), found)
 
 
+def mixed(folder, *extents):
+    """Ranks that are deflated beside ranks that are stored: their bytes go the same way."""
+    subprocess.run([make_ngc, *extents, folder], check=True, stdout=subprocess.DEVNULL)
+    digest = convert(folder)[2]
+    paths = sorted(path for path in pathlib.Path(folder).rglob('*') if path.is_file())
+    with zipfile.ZipFile('mixed.zip', 'w', compresslevel=1) as archive:
+        for i, path in enumerate(paths):
+            archive.write(path, path.relative_to(folder),
+                          zipfile.ZIP_DEFLATED if i % 2 else zipfile.ZIP_STORED)
+    for threads in '1', '2', '4', '2', '4':
+        found = convert('mixed.zip', '-j', threads)
+        expect(f'deflated and stored, -j {threads}', found == (0, '', digest), found)
+
+
 def damaged(folder):
     begin, length = pack(folder, f'{folder}.zip', 6)
     intact = pathlib.Path(f'{folder}.zip').read_bytes()
@@ -140,6 +154,7 @@ with tempfile.TemporaryDirectory() as scratch:
     os.chdir(scratch)
     whole('one', '--layers', '1', '--hidden', '64', '--ffn', '256')
     whole('ranks', '--layers', '1', '--hidden', '96', '--ffn', '384', '--tensor-size', '2')
+    mixed('four', '--layers', '2', '--hidden', '256', '--ffn', '1024', '--tensor-size', '4')
     odd('one')
     damaged('one')
 print(f'deflated: {passed} passed, {failed} failed')

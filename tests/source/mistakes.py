@@ -1,7 +1,9 @@
 """The classic mistakes, each made on purpose in a directory that was right."""
+import io
 import struct
+import zipfile
 
-from hf import PREFIX, SIZES, Tensor, pack
+from hf import PREFIX, SIZES, Tensor, pack, unpack
 
 HEADS = 4       # of all these samples
 # by QKV layout, each on two ranks and on one or more stages
@@ -329,6 +331,51 @@ def rounding(bench):
         bench.verify(f"{option} rounded by hand", directory.path, told)
 
 
+# ---- files of ranks -------------------------------------------------------------------
+
+def repacked(source, target, change, reverse=False):
+    """A zip of a zip again, each rank's file changed."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in sorted(old.namelist(), reverse=reverse):
+            data = old.read(name)
+            new.writestr(name, change(data) if name.endswith(".pt") else data)
+
+
+def widened(data):
+    """A file of torch.save with float32 where it had float16."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith("/data.pkl"):
+                data = data.replace(b"torch\nHalfStorage\n", b"torch\nFloatStorage\n")
+            elif "/data/" in name:
+                data = pack("F32", unpack("F16", data))
+            new.writestr(name, data)
+    return made.getvalue()
+
+
+def files_of_ranks(bench):
+    # The last rank's copies of norms come first, and are finished when the first rank's came.
+    directory, told = bench.directory(LESS_ONE)
+    backwards = bench.folder / "backwards.zip"
+    repacked(bench.fixtures / LESS_ONE, backwards, bytes, reverse=True)
+    told[told.index("--source") + 1] = backwards
+    bench.verify("replicas come before their slices", directory.path, told)
+
+    # Looked at as float32 too, for a cause, beside copies of the other rank.
+    source = BY_LAYOUT[2]
+    wide = bench.folder / "wide.zip"
+    repacked(bench.fixtures / source, wide, widened)
+    directory, told = bench.directory(source)
+    told[told.index("--source") + 1] = wide
+    bench.verify("float16 of float32, two ranks", directory.path, told)
+    low, high = directory["wpe.weight"].elements()[5]
+    change(directory, PREFIX + "wpe.weight", 5, bytes([low ^ 1, high]))
+    bench.verify("one bit of float16 of float32, two ranks", directory.path, told, 1,
+                 ["wpe.weight: 1 of "])
+
+
 def layers(bench):
     directory, told = bench.directory(SMALL)
     one, other = "h.1.mlp.c_fc.weight", "h.3.mlp.c_fc.weight"
@@ -354,5 +401,5 @@ def names(bench):
 
 def run(bench):
     for part in (qkv, projections, norms, ranks, vocabulary, config, one_number, specials,
-                 rounding, layers, names):
+                 rounding, files_of_ranks, layers, names):
         part(bench)

@@ -271,6 +271,58 @@ test_finish(bool mean, bool less_one, bool lacks_bias)
 	close(fd);
 }
 
+/*
+ * The table of positions on three ranks, the last first, which stands in for the others until
+ * the first comes.  Rank `odd` has another first element: that is all that differs from the first
+ * rank's.
+ */
+static void
+test_stand_in(size_t odd)
+{
+	struct model            model;
+	struct error            err = { 0 };
+	struct model_parameter *positions;
+	struct model_replica    replicas[2];
+	struct plan            *plan;
+	struct output_files    *files;
+	struct scatter_target   target;
+	struct scatter         *scatter;
+	const struct drift     *drift;
+	float                   source[STORAGE_ROOM];
+	int                     fd = temporary_file();
+
+	make_model(&model, QKV_LAYOUT_2);
+	positions = &model.parameters[ROLE_POSITION_EMBEDDING];
+	replicas[0] = replicas[1] = positions->replicas[0];
+	replicas[1].piece.shard = 2;
+	free(positions->replicas);
+	positions->replicas = replicas;
+	positions->replica_count = 2;
+	plan = plan_build(&model, NULL, &err);
+	files = output_files_open(&fd, plan, NULL, &err);
+	target = output_files_target(files);
+	scatter = scatter_open(plan, &target, SCATTER_PANEL_BYTES, &err);
+	for (size_t rank = 3; rank-- > 0;) {
+		size_t bytes = sizeof *source * fill_storage(&positions->slices[0].view, 0, source);
+
+		source[0] += rank == odd ? 1 : 0;
+		CHECK(scatter_bytes(scatter, rank, ROLE_POSITION_EMBEDDING, 0,
+			(const unsigned char *)source, bytes, &err), "%s", err.text);
+	}
+	CHECK(!scatter_finish(scatter, &err), "the other tensors never came");
+	drift = scatter_drift(scatter, (size_t)(find_tensor(plan, "transformer.wpe.weight")
+		- plan->tensors));
+	CHECK(drift->elements == 1 && drift->shard == odd && !(drift->largest < 1)
+		&& !(drift->square_sum > 1), "rank %zu: %llu elements of rank %zu, by %g", odd,
+		(unsigned long long)drift->elements, drift->shard, drift->largest);
+	scatter_close(scatter);
+	output_files_close(files);
+	plan_close(plan);
+	positions->replicas = NULL;
+	free_model(&model);
+	close(fd);
+}
+
 /* Bits by IEEE 754 and by the definition of bfloat16. */
 static void
 test_elements(void)
@@ -341,6 +393,8 @@ main(void)
 	}
 	for (unsigned way = 0; way < 8; way++)
 		test_finish(way & 1, way & 2, way & 4);
+	test_stand_in(1);
+	test_stand_in(2);
 	test_elements();
 	return check_end("scatter");
 }

@@ -83,6 +83,27 @@ large_ones_go(void)
 	close(fd);
 }
 
+/* A piece that waits is older than what is written over it. */
+static void
+same_place(void)
+{
+	static const unsigned char zeros[20];
+	int fd = new_file();
+
+	CHECK(small_writes_put(&writes, fd, "model.safetensors", 1000, zeros, 20, &err)
+		&& put(fd, 1000, SMALL_WRITES_BYTES + 1) && small_writes_flush(&writes, &err)
+		&& is_written(fd, 1000, SMALL_WRITES_BYTES + 1), "from its start");
+	CHECK(small_writes_put(&writes, fd, "model.safetensors", 2000, zeros, 20, &err)
+		&& put(fd, 1000, SMALL_WRITES_BYTES + 1) && small_writes_flush(&writes, &err)
+		&& is_written(fd, 1000, SMALL_WRITES_BYTES + 1), "amid a large one");
+	CHECK(small_writes_put(&writes, fd, "model.safetensors", 2000, zeros, 20, &err)
+		&& put(fd, 2010, 10) && put(fd, 2000, 10) && small_writes_flush(&writes, &err)
+		&& is_written(fd, 1000, SMALL_WRITES_BYTES + 1), "of small ones");
+	CHECK(put(fd, 90000, 5) && small_writes_put(&writes, fd, "model.safetensors", 0, NULL, 0, &err)
+		&& writes.length == 5, "nothing is put nowhere");
+	close(fd);
+}
+
 static void
 room_ends(void)
 {
@@ -173,6 +194,7 @@ main(void)
 		expected[i] = (unsigned char)(i * 2654435761u >> 13);
 	small_ones_wait();
 	large_ones_go();
+	same_place();
 	room_ends();
 	files_are_apart();
 	reading_what_waits();
