@@ -336,6 +336,99 @@ test_sink(const char *what, void (*make)(unsigned char *, size_t), size_t round)
 	CHECK(slabs >= PLAIN_BYTES / SLAB_BYTES, "%s: %zu slabs", what, slabs);
 }
 
+/* ---- a place that was left ---------------------------------------------------------- */
+
+#define LONG_BYTES ((size_t)20 << 20)
+
+/* Contents that grow until zlib has made so many bytes of them. */
+struct growing {
+	unsigned char *plain, *packed;
+	size_t         count;
+	z_stream       zlib;
+};
+
+static void
+grow(struct growing *growing, size_t count)
+{
+	growing->zlib.next_in = growing->plain + growing->count;
+	growing->zlib.avail_in = (uInt)count;
+	deflate(&growing->zlib, Z_NO_FLUSH);
+	growing->count += count;
+}
+
+static void
+grow_symbols(struct growing *growing, uint32_t symbols, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		growing->plain[growing->count + i] = (unsigned char)(random_number() % symbols);
+	grow(growing, count);
+}
+
+/* Short repetitions from far away, which are slow to inflate. */
+static void
+grow_repeats(struct growing *growing, size_t count)
+{
+	unsigned char *to = growing->plain + growing->count;
+
+	for (size_t i = 0; i < count;) {
+		const unsigned char *from;
+
+		if (random_number() % 5 == 0)
+			to[i++] = (unsigned char)random_number();
+		from = to + i - 20000 - random_number() % 12000;
+		for (size_t end = i + 5; i < end && i < count; i++)
+			to[i] = *from++;
+	}
+	grow(growing, count);
+}
+
+static void
+grow_zeros(struct growing *growing, size_t count)
+{
+	memset(growing->plain + growing->count, 0, count);
+	grow(growing, count);
+}
+
+/*
+ * The front comes fast to the place ahead, becomes the one that is left, and is not set to a new
+ * place for long: it must stand still, for its slab has others by then.
+ */
+static void
+test_left_place(void)
+{
+	struct growing growing = { .plain = malloc(LONG_BYTES), .packed = malloc(LONG_BYTES) };
+	const size_t   quarter = INFLATE_AHEAD_ROUND / 4;
+	struct result  result;
+
+	random_state = 16;
+	deflateInit2(&growing.zlib, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+	growing.zlib.next_out = growing.packed;
+	growing.zlib.avail_out = (uInt)LONG_BYTES;
+	while (growing.zlib.total_out < 2 * quarter)
+		grow_symbols(&growing, 200, 65536);
+	while (growing.zlib.total_out < 4 * quarter - 30000)
+		grow_symbols(&growing, 40, 32768);
+	grow_symbols(&growing, 200, 32768);
+	grow_symbols(&growing, 256, 65536);
+	grow_zeros(&growing, 400000);
+	while (growing.zlib.total_out < 6 * quarter - 40000)
+		grow_repeats(&growing, 65536);
+	grow_symbols(&growing, 200, 808000);
+	grow_zeros(&growing, 1024000);
+	while (growing.zlib.total_out < 9 * quarter)
+		grow_symbols(&growing, 200, 65536);
+	deflate(&growing.zlib, Z_FINISH);
+	found = realloc(found, growing.count);
+	result = inflate_both(growing.packed, growing.zlib.total_out, INFLATE_AHEAD_ROUND, 1 << 20,
+		growing.count);
+	CHECK(!result.gave_up && result.met >= 2 && found_count == growing.count
+		&& memcmp(found, growing.plain, growing.count) == 0, "met %u",
+		(unsigned)result.met);
+	deflateEnd(&growing.zlib);
+	free(growing.plain);
+	free(growing.packed);
+}
+
 int
 main(void)
 {
@@ -345,6 +438,7 @@ main(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		test_row(&rows[i]);
 	test_planted();
+	test_left_place();
 	test_damage("small", 1500, 1, 1);
 	test_damage("long", 400000, 8, 9973);
 	test_lengths();
