@@ -5,7 +5,7 @@
 #include "check.h"
 
 static const struct gpt2_config ngc = {
-	.sizes = { 24, 1024, 4096, 1024, 50257, false }, .n_head = 16,
+	.sizes = { 24, 1024, 4096, 1024, 50257, false, false }, .n_head = 16,
 	.activation_function = "gelu_new", .layer_norm_epsilon = 1e-5, .attn_pdrop = 0.1,
 	.embd_pdrop = 0.1, .resid_pdrop = 0.1, .initializer_range = 0.02,
 	.has_token_ids = true, .bos_token_id = 50256, .eos_token_id = 50256,
