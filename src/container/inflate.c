@@ -47,7 +47,8 @@ run_engine(struct inflater *inflater, const unsigned char **in, size_t *in_count
 	enum inflate_outcome outcome = inflate_engine_run(inflater->engine, *in, *in_count,
 		&taken, out, room, made, &reason);
 
-	*in += taken;
+	if (taken > 0)          /* else there may be nothing to point at */
+		*in += taken;
 	*in_count -= taken;
 	inflater->taken += taken;
 	inflater->ended = outcome == INFLATE_ENDED;
