@@ -23,7 +23,7 @@
 #define DESCRIPTOR_BYTES       16
 #define DESCRIPTOR_BYTES_ZIP64 24
 /* The largest thing that is collected: a directory entry with everything that can hang on it. */
-#define COLLECTED_BYTES ((size_t)TORCH_DIRECTORY_ENTRY_BYTES + 3 * UINT16_MAX)
+#define COLLECTED_BYTES (TORCH_DIRECTORY_ENTRY_BYTES + (size_t)3 * UINT16_MAX)
 
 enum state {
 	STATE_SIGNATURE,        /* of whatever comes next */

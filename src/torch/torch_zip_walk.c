@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOCAL_HEADER_ROOM ((size_t)ZIP_LOCAL_HEADER_BYTES + 2 * UINT16_MAX)
+#define LOCAL_HEADER_ROOM (ZIP_LOCAL_HEADER_BYTES + (size_t)2 * UINT16_MAX)
 #define DESCRIPTOR_BYTES       16
 #define DESCRIPTOR_BYTES_ZIP64 24
 
