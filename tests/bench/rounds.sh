@@ -4,18 +4,21 @@ twice=$bench/twice
 checked=$bench/checked          # what verify --source is measured on
 
 one_round() {   # ROUND
+	warm=$folder
 	timed "$1" folder convert     "$tool" convert "$folder" -o "$out" -q
 	timed_floor "$1" folder floor "$bench/floor" convert "$out" "$checkpoint"
 	timed "$1" folder cp          cp "$checkpoint" "$out"
 	timed "$1" folder sha256sum   sha256sum "$checkpoint"
 	timed "$1" folder inspect     "$tool" inspect "$folder"
 
+	warm=$stored
 	timed "$1" stored convert     "$tool" convert "$stored" -o "$out" -q
 	timed_floor "$1" stored floor "$bench/floor" convert "$out" "$stored"
 	timed "$1" stored cp          cp "$stored" "$out"
 	timed "$1" stored sha256sum   sha256sum "$stored"
 	timed "$1" stored inspect     "$tool" inspect "$stored"
 
+	warm="$deflated $folder"
 	timed "$1" deflated convert   "$tool" convert "$deflated" -o "$out" -q
 	for library in $libraries; do
 		timed "$1" deflated "$library" "$bench/unpack" "$library" "$deflated"
@@ -26,13 +29,16 @@ one_round() {   # ROUND
 	timed "$1" deflated sha256sum sha256sum "$deflated"
 	timed "$1" deflated inspect   "$tool" inspect "$deflated"
 
+	warm=$dist
 	timed "$1" dist convert       "$tool" convert "$dist" -o "$out" -q
 	timed_floor "$1" dist floor   "$bench/floor" convert "$out" "$dist"/*/*.distcp
 	timed "$1" dist inspect       "$tool" inspect "$dist"
 
+	warm=$ranks
 	timed "$1" ranks convert      "$tool" convert "$ranks" -o "$out" -q
 	timed_floor "$1" ranks floor  "$bench/floor" convert "$out" "$ranks"/*/*/*.pt
 
+	warm=$folder
 	timed "$1" both convert       "$tool" convert "$folder" -o "$out" -q --weights both
 	timed_floor "$1" both two     "$bench/floor" two "$out" "$checkpoint"
 	timed "$1" float32 convert    "$tool" convert "$folder" -o "$out" -q --dtype float32
@@ -41,6 +47,7 @@ one_round() {   # ROUND
 	timed "$1" disk convert       "$tool" convert "$folder" -o "$out" -q --read-back disk
 	timed_floor "$1" disk disk    "$bench/floor" disk "$out" "$checkpoint"
 
+	warm="$folder $checked"
 	timed "$1" checked verify     "$tool" verify "$checked" --source "$folder" -q
 	timed_floor "$1" checked both "$bench/floor" both "$checkpoint" \
 		"$checked/model.safetensors"
@@ -75,7 +82,9 @@ fact sha256sum "$(ldd "$(command -v sha256sum)" 2>/dev/null | grep -q libcrypto 
 repeat one_round
 for case in folder stored deflated dist; do
 	eval "input=\$$case"
+	warm=$input
 	timed_first_byte "$case" "$tool" convert "$input" -o "$out" --progress=plain
 done
+warm=
 twice_the_layers
 rm -rf "$checked"

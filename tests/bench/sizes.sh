@@ -21,7 +21,9 @@ size_round() {  # NAME ROUND
 
 measured_size() {
 	if made_size "$@"; then
+		warm=$size
 		repeat size_round "$1"
+		warm=
 		rm -rf "$size"
 	fi
 }

@@ -10,7 +10,9 @@ one_and_two() { # ROUND
 if [ "$(nproc)" -lt 2 ]; then
 	skipped threads "this machine has one core"
 else
+	warm=$folder
 	repeat one_and_two
+	warm=
 	rm -rf "$one"
 	"$tool" convert "$folder" -o "$one" -q -j1
 	diff -r "$one" "$out" ||
