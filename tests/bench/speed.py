@@ -94,7 +94,7 @@ def threads():
            "its front to its end, and in the output layer 10 stands behind layer 1, so reading back "
            "waits for what comes late in the input." % (
                ratio_of("threads", "j1"), wall("threads", "j2"), wall("threads", "j1"),
-               of_rounds("threads"), seconds("folder", "floor") / seconds("threads", "j1")))
+               of_rounds("threads"), seconds("threads", "floor") / seconds("threads", "j1")))
 
 
 def sizes():

@@ -1,9 +1,11 @@
-# One thread beside two, and that both give the same bytes.  Sourced by run.sh.
+# One thread beside two and beside the floor, and that both give the same bytes.  Sourced by
+# run.sh.
 
 one=$bench/one
 
 one_and_two() { # ROUND
 	timed "$1" threads j1 "$tool" convert "$folder" -o "$out" -q -j1
+	timed_floor "$1" threads floor "$bench/floor" convert "$out" "$checkpoint"
 	timed "$1" threads j2 "$tool" convert "$folder" -o "$out" -q -j2
 }
 
