@@ -1,5 +1,6 @@
 #include "check.h"
 #include "object_pickle.h"
+#include "model_verdict.h"
 #include "scratch_folder.h"
 #include "tiny_pickle.h"
 
@@ -229,27 +230,12 @@ has_note(const struct decision_log *log, const char *slug)
 static void
 check_row(const struct row *row)
 {
-	const struct shards_options shards_options = { .spool_directory = "/tmp",
-		.arena_limit = (size_t)64 << 20 };
-	const struct model_options  options = { .attention_heads = 2 };
-	struct decision_log         log;
-	struct shards              *shards;
-	struct model               *model = NULL;
-	struct error                err = { 0 };
+	struct decision_log log;
 
 	make_files(row);
 	decision_log_init(&log);
-	shards = shards_open(scratch_path(""), &shards_options, &log, &err);
-	if (shards != NULL)
-		model = model_open(shards, &options, &log, &err);
-	CHECK((model != NULL) == (row->status == 0) && (int)err.kind == row->status,
-		"%s: status %d: %s", row->what, (int)err.kind, err.text);
-	CHECK_TEXT(err.slug, row->slug, "%s", row->what);
-	CHECK(strstr(err.text, row->part) != NULL, "%s: %s", row->what, err.text);
-	CHECK(row->status == 0 || strstr(err.file, scratch) != NULL, "%s: names the file", row->what);
+	model_verdict_check(row->what, row->status, row->slug, row->part, &log);
 	CHECK(has_note(&log, row->note), "%s: note", row->what);
-	model_close(model);
-	shards_close(shards);
 	decision_log_fini(&log);
 	scratch_empty();
 }
