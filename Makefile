@@ -5,7 +5,7 @@
 
 .DELETE_ON_ERROR:
 .PHONY: all help packages demo check check-ngc tests coverage matrix interop asan analyze valgrind \
-  fuzz fuzz-torch fuzzers bench install uninstall dist deb static clean
+  faults fuzz fuzz-torch fuzzers bench install uninstall dist deb static clean
 
 all:
 
@@ -67,7 +67,7 @@ MUTANTS := $(BUILD)/tests/fuzz/mutants
 WEIGHTS := $(BUILD)/tests/convert/weights_reader.o
 READERS := $(BUILD)/tests/convert/tensor_digests $(BUILD)/tests/forward/forward
 STREAM  := $(BUILD)/tests/matrix/cast_stream
-FAULTS  := $(BUILD)/tests/faults/fail_nth.so
+FAIL    := $(BUILD)/tests/faults/fail_nth.so
 LIBRARY := $(BUILD)/lib/libmegatron2hf.a $(BUILD)/lib/$(SONAME)
 SHELLS  := $(patsubst %,$(BUILD)/completions.%,bash zsh fish)
 PAGES   := $(patsubst man/%,%,$(sort $(wildcard man/*.[1-9])))
@@ -120,7 +120,7 @@ $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
 # Stands between the program and libc; what checks that one must not check this.
-$(FAULTS): tests/faults/fail_nth.c Makefile
+$(FAIL): tests/faults/fail_nth.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(M2H_CFLAGS) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS)) \
 	  -U_FORTIFY_SOURCE -fno-omit-frame-pointer -shared -o $@ $< -pthread
@@ -165,7 +165,7 @@ check:
 	@$(MAKE) --no-print-directory -s tests
 
 # The tests by themselves, for a machine that has what they need.
-tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAULTS) $(BUILD)/bench/make_ngc
+tests: all $(UNIT) $(READERS) $(REPLAY) $(MUTANTS) $(FAIL) $(BUILD)/bench/make_ngc
 	@BUILD=$(BUILD) sh tests/check.sh $(UNIT)
 
 # Every dialect, version, parallel size, container and dtype: made with Debian's python3-torch.
@@ -206,6 +206,11 @@ coverage:
 	@$(MAKE) --no-print-directory -s tests BUILD=$(BUILD)/coverage \
 	  CFLAGS="-Og -g --coverage -fprofile-update=atomic"
 	@sh tests/coverage.sh $(BUILD)/coverage
+
+# Every call and every allocation fails once, and a signal comes at every call; `make tests` does
+# so for a choice of them.
+faults: all $(FAIL)
+	@FAULTS=all sh tests/faults/run.sh $(BUILD)/megatron2hf $(FAIL)
 
 # libFuzzer on every target in turn, FUZZ_SECONDS each; what it finds stays in $(BUILD)/fuzz.
 FUZZ_SECONDS = 60
@@ -279,9 +284,10 @@ help:
 	@echo "make analyze     gcc -fanalyzer, clang-tidy and cppcheck over src/"
 	@echo "make valgrind    memcheck over unit tests and conversions"
 	@echo "make coverage    all tests; which lines and branches of the readers they ran"
+	@echo "make faults      every system call and allocation fails once: half an hour"
 	@echo "make fuzz        libFuzzer on every reader, FUZZ_SECONDS=$(FUZZ_SECONDS) each (clang)"
 	@echo "make fuzz-torch  mutants of torch files: torch.load against us (PYTHON with torch)"
-	@echo "make bench       full-size benchmark: 15 GB of disk, ten minutes; SCALE=1 REFERENCE=1 for more"
+	@echo "make bench       full-size benchmark: 15 GB of disk, half an hour; SCALE=1 REFERENCE=1 for more"
 	@echo "make install     program, library, manual, completions to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make uninstall   remove them"
 	@echo "make dist        source tarball, the same bytes every time"

@@ -15,6 +15,7 @@
  *
  * With --optimizer N there are N more storages of its size behind each weight's, which hold
  * nothing (holes, where the file system has them), and {'optimizer': {'state': ...}} names them.
+ * With --holes the weights hold nothing either: enough for what looks at their places only.
  *
  * A file that is there already with the right size is kept, whatever its seed.
  */
@@ -40,6 +41,7 @@ enum extent { NONE, HIDDEN, QKV, FFN, POSITIONS, VOCABULARY, EXTENTS };
 struct model {
 	uint64_t layers, seed, tensor_size, extents[EXTENTS];
 	uint64_t optimizer;             /* storages of an optimizer behind that of each weight */
+	bool     holes;
 };
 
 /* What tensor ranks share out; WHOLE: each has the same copy. */
@@ -401,11 +403,11 @@ tensor_write(int file, const struct tensor *tensor, uint64_t seed)
 	}
 }
 
-/* Its count, and its last element, behind which the file ends. */
+/* Its count, and its last element, behind which the file ends and which no other rank has. */
 static void
-hole_write(int file, struct tensor tensor, uint64_t number)
+hole_write(int file, struct tensor tensor, uint64_t number, uint64_t rank)
 {
-	unsigned char bytes[8], last[2] = { 0 };
+	unsigned char bytes[8], last[2] = { (unsigned char)rank };
 
 	tensor = optimizer_tensor(&tensor, number);
 	for (int i = 0; i < 8; i++)
@@ -419,6 +421,7 @@ hole_write(int file, struct tensor tensor, uint64_t number)
 struct filling {
 	const struct tensor_list *list;
 	uint64_t                  seed, rank;
+	bool                      holes;
 	int                       file;
 	atomic_size_t             next;
 };
@@ -433,17 +436,21 @@ fill_tensors(void *context)
 		const struct tensor *tensor = &filling->list->tensors[i];
 		uint64_t state = filling->seed + i + (tensor->shared_out ? filling->rank << 32 : 0);
 
-		tensor_write(filling->file, tensor, splitmix64(&state));
+		if (filling->holes)
+			hole_write(filling->file, *tensor, 0, filling->rank);
+		else
+			tensor_write(filling->file, tensor, splitmix64(&state));
 		for (uint64_t n = 1; n <= filling->list->optimizer; n++)
-			hole_write(filling->file, *tensor, n);
+			hole_write(filling->file, *tensor, n, filling->rank);
 	}
 	return NULL;
 }
 
 static void
-storages_write(int file, const struct tensor_list *list, uint64_t seed, uint64_t rank)
+storages_write(int file, const struct tensor_list *list, const struct model *model, uint64_t rank)
 {
-	struct filling filling = { .list = list, .seed = seed, .rank = rank, .file = file };
+	struct filling filling = { .list = list, .seed = model->seed, .rank = rank,
+		.holes = model->holes, .file = file };
 	pthread_t      threads[16];
 	long           cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int            count = cores < 1 ? 1 : cores > 16 ? 16 : (int)cores;
@@ -492,7 +499,7 @@ tracker_write(char *path)
 /* Written under another name first: a file with the final name is complete. */
 static void
 checkpoint_write(const char *path, const char *pickles, size_t pickles_size,
-	const struct tensor_list *list, uint64_t seed, uint64_t rank)
+	const struct tensor_list *list, const struct model *model, uint64_t rank)
 {
 	char *unfinished;
 	int   file;
@@ -502,7 +509,7 @@ checkpoint_write(const char *path, const char *pickles, size_t pickles_size,
 	if ((file = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC, 0666)) < 0)
 		err(1, "%s", unfinished);
 	put_at(file, pickles, pickles_size, 0);
-	storages_write(file, list, seed, rank);
+	storages_write(file, list, model, rank);
 	if (close(file) != 0 || rename(unfinished, path) != 0)
 		err(1, "%s", unfinished);
 	free(unfinished);
@@ -522,7 +529,7 @@ number(const char *text)
 }
 
 static const char usage[] = "usage: make_ngc [--layers N] [--hidden N] [--ffn N] "
-	"[--positions N] [--vocab ROWS] [--tensor-size N] [--seed N] [--optimizer N] DIR";
+	"[--positions N] [--vocab ROWS] [--tensor-size N] [--seed N] [--optimizer N] [--holes] DIR";
 
 /* Returns DIR. */
 static const char *
@@ -537,6 +544,7 @@ read_options(int argc, char **argv, struct model *model)
 		{ "seed",      required_argument, NULL, 's' },
 		{ "tensor-size", required_argument, NULL, 't' },
 		{ "optimizer", required_argument, NULL, 'o' },
+		{ "holes",     no_argument,       NULL, 'e' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int found;
@@ -552,6 +560,8 @@ read_options(int argc, char **argv, struct model *model)
 			model->tensor_size = number(optarg);
 		else if (found == 'o')
 			model->optimizer = number(optarg);
+		else if (found == 'e')
+			model->holes = true;
 		else
 			model->extents[found] = number(optarg);
 	}
@@ -585,7 +595,7 @@ rank_write(const char *dir, const struct tensor_list *list, const char *pickles,
 	if (stat(path, &there) == 0 && (uint64_t)there.st_size == size)
 		printf("%s: kept\n", path);
 	else {
-		checkpoint_write(path, pickles, pickles_size, list, model->seed, rank);
+		checkpoint_write(path, pickles, pickles_size, list, model, rank);
 		printf("%s: %llu bytes, %zu tensors\n", path, (unsigned long long)size,
 			list->count);
 	}

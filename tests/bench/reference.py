@@ -22,6 +22,7 @@ MODULE = "transformers.models.megatron_gpt2.convert_megatron_gpt2_checkpoint"
 ENVIRONMENT = "transformers-4.47"
 INPUTS = (("folder", "ngc", "ngc/release/mp_rank_00/model_optim_rng.pt"),
           ("deflated", "ngc-deflated.zip", "ngc-deflated.zip"))
+CHECKPOINTS = {case: file for case, _, file in INPUTS}
 
 build, program, rows, rounds = *map(os.path.abspath, sys.argv[1:4]), int(sys.argv[4])
 bench = os.path.join(build, "bench")
@@ -31,7 +32,11 @@ output = os.path.join(work, "ours")
 
 
 def timed(round_, case, what, *command):
+    """timing.sh tells why the input is read and memory had before."""
     os.sync()
+    source = os.path.join(bench, CHECKPOINTS[case])
+    subprocess.run(["cat", source], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([os.path.join(bench, "resident"), str(os.path.getsize(source) >> 20)], check=True)
     subprocess.run([os.path.join(bench, "measure"), rows, "%d\treference-%s\t%s" % (
         round_, case, what), *command], check=True, cwd=work, stdin=subprocess.DEVNULL,
         env=dict(os.environ, HF_HUB_OFFLINE="1", HF_HOME=os.path.join(work, "home")))

@@ -1,55 +1,56 @@
-# The table of cases: each beside its floor, everything once in a round.  Sourced by run.sh.
+# The table of cases, each beside its floor.  Sourced by run.sh.
 
 twice=$bench/twice
 checked=$bench/checked          # what verify --source is measured on
 
 one_round() {   # ROUND
-	warm=$folder
-	timed "$1" folder convert     "$tool" convert "$folder" -o "$out" -q
-	timed_floor "$1" folder floor "$bench/floor" convert "$out" "$checkpoint"
+	warm=$folder written=$output_mib
+	timed_twice "$1" folder convert "$tool" convert "$folder" -o "$out" -q
+	timed_twice "$1" folder floor "$bench/floor" convert "$out" "$checkpoint"
 	timed "$1" folder cp          cp "$checkpoint" "$out"
 	timed "$1" folder sha256sum   sha256sum "$checkpoint"
 	timed "$1" folder inspect     "$tool" inspect "$folder"
 
 	warm=$stored
-	timed "$1" stored convert     "$tool" convert "$stored" -o "$out" -q
-	timed_floor "$1" stored floor "$bench/floor" convert "$out" "$stored"
+	timed_twice "$1" stored convert "$tool" convert "$stored" -o "$out" -q
+	timed_twice "$1" stored floor "$bench/floor" convert "$out" "$stored"
 	timed "$1" stored cp          cp "$stored" "$out"
 	timed "$1" stored sha256sum   sha256sum "$stored"
 	timed "$1" stored inspect     "$tool" inspect "$stored"
 
 	warm="$deflated $folder"
-	timed "$1" deflated convert   "$tool" convert "$deflated" -o "$out" -q
+	timed_twice "$1" deflated convert "$tool" convert "$deflated" -o "$out" -q
 	for library in $libraries; do
-		timed "$1" deflated "$library" "$bench/unpack" "$library" "$deflated"
+		timed_twice "$1" deflated "$library" "$bench/unpack" "$library" "$deflated"
 	done
-	timed "$1" deflated sha256    "$bench/floor" sha256 "$checkpoint"
+	timed_twice "$1" deflated sha256 "$bench/floor" sha256 "$checkpoint"
 	timed_by_itself "$1" deflated fsync "$bench/floor" fsync "$(wc -c < "$checkpoint")" "$out"
 	timed "$1" deflated cp        cp "$deflated" "$out"
 	timed "$1" deflated sha256sum sha256sum "$deflated"
 	timed "$1" deflated inspect   "$tool" inspect "$deflated"
 
 	warm=$dist
-	timed "$1" dist convert       "$tool" convert "$dist" -o "$out" -q
-	timed_floor "$1" dist floor   "$bench/floor" convert "$out" "$dist"/*/*.distcp
+	timed_twice "$1" dist convert "$tool" convert "$dist" -o "$out" -q
+	timed_twice "$1" dist floor   "$bench/floor" convert "$out" "$dist"/*/*.distcp
 	timed "$1" dist inspect       "$tool" inspect "$dist"
 
 	warm=$ranks
-	timed "$1" ranks convert      "$tool" convert "$ranks" -o "$out" -q
-	timed_floor "$1" ranks floor  "$bench/floor" convert "$out" "$ranks"/*/*/*.pt
+	timed_twice "$1" ranks convert "$tool" convert "$ranks" -o "$out" -q
+	timed_twice "$1" ranks floor  "$bench/floor" convert "$out" "$ranks"/*/*/*.pt
 
 	warm=$folder
-	timed "$1" both convert       "$tool" convert "$folder" -o "$out" -q --weights both
-	timed_floor "$1" both two     "$bench/floor" two "$out" "$checkpoint"
-	timed "$1" float32 convert    "$tool" convert "$folder" -o "$out" -q --dtype float32
-	timed_floor "$1" float32 double "$bench/floor" double "$out" "$checkpoint"
+	written=$((2 * output_mib))
+	timed_twice "$1" both convert "$tool" convert "$folder" -o "$out" -q --weights both
+	timed_twice "$1" both two     "$bench/floor" two "$out" "$checkpoint"
+	timed_twice "$1" float32 convert "$tool" convert "$folder" -o "$out" -q --dtype float32
+	timed_twice "$1" float32 double "$bench/floor" double "$out" "$checkpoint"
+	written=$output_mib
+	timed_twice "$1" disk convert "$tool" convert "$folder" -o "$out" -q --read-back disk
+	timed_twice "$1" disk disk    "$bench/floor" disk "$out" "$checkpoint"
 
-	timed "$1" disk convert       "$tool" convert "$folder" -o "$out" -q --read-back disk
-	timed_floor "$1" disk disk    "$bench/floor" disk "$out" "$checkpoint"
-
-	warm="$folder $checked"
-	timed "$1" checked verify     "$tool" verify "$checked" --source "$folder" -q
-	timed_floor "$1" checked both "$bench/floor" both "$checkpoint" \
+	warm="$folder $checked" written=
+	timed_twice "$1" checked verify "$tool" verify "$checked" --source "$folder" -q
+	timed_twice "$1" checked both "$bench/floor" both "$checkpoint" \
 		"$checked/model.safetensors"
 	timed "$1" checked directory  "$tool" verify "$checked" -q
 }
@@ -65,6 +66,7 @@ twice_the_layers() {
 
 rm -rf "$checked"
 "$tool" convert "$folder" -o "$checked" -q
+output_mib=$(($(wc -c < "$checked/model.safetensors") >> 20))
 for same in "$dist" "$ranks"; do
 	rm -rf "$out"
 	"$tool" convert "$same" -o "$out" -q

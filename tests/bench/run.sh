@@ -8,6 +8,7 @@
 #     rounds       the table of cases, each beside its floor
 #     threads      one thread beside two
 #     sizes        models of 345M, 1.2B and 2.5B parameters: 12 GB of disk
+#     memory       the same with input and output in /dev/shm: 12 GB of memory
 #     calls        how large reads and writes are (strace)
 #     slow         a disk that is slower than the conversion (root)
 #     kernel       conversions, transpositions and permutations beside memcpy()
@@ -29,7 +30,7 @@ build=$1
 bench=$1/bench
 tool=$2
 rounds=${ROUNDS:-5}
-parts=${PARTS:-rounds threads sizes calls slow kernel ${SCALE:+scale} ${REFERENCE:+reference}}
+parts=${PARTS:-rounds threads sizes memory calls slow kernel ${SCALE:+scale} ${REFERENCE:+reference}}
 
 folder=$bench/ngc
 checkpoint=$folder/release/mp_rank_00/model_optim_rng.pt
@@ -39,6 +40,7 @@ dist=$bench/dist                # the same model in four files, as Megatron Core
 ranks=$bench/ranks              # and as it saved four ranks before
 out=$bench/out
 group=                          # a control group, while there is one
+in_memory=                      # a folder in memory, while there is one
 
 . "$here/timing.sh"
 
@@ -49,11 +51,12 @@ cpu_model() {
 clean_up() {
 	rm -rf "$out" "$bench/twice" "$bench/checked" "$bench/one" "$bench/size" "$bench/large" \
 		"$bench/traces" "$bench/reference" "$bench/size.log" "$bench/unfinished.tsv"
+	[ -z "$in_memory" ] || rm -rf "$in_memory"
 	[ -z "$group" ] || rmdir "$group" 2>/dev/null || :
 }
 
-# A virtual machine whose kernel hands free memory back to the host pays for it when it is
-# wanted again: a second, now and then, on whichever side it falls.
+# A virtual machine whose kernel hands free memory back to its host in small pieces is never
+# without them, whatever resident.c does.
 reporting=/sys/module/page_reporting/parameters/page_reporting_order
 if [ -r $reporting ] && [ "$(cat $reporting)" -lt 10 ]; then
 	echo "note: this kernel reports free memory to its host, so expect outliers;"
@@ -82,7 +85,7 @@ for part in $parts; do
 	case $part in
 	rounds|threads|calls|slow)
 		. "$here/$part.sh" ;;
-	sizes|scale)
+	sizes|memory|scale)
 		. "$here/sizes.sh" ;;
 	reference)
 		python3 "$here/reference.py" "$build" "$tool" "$rows" "$rounds" ;;

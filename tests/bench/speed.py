@@ -52,7 +52,9 @@ def cases():
     yield ("`make bench`, %s, %d cores of an %s (%sSHA extensions, %s, %s), %.1f MB of fp16 weights "
            "that deflate to %.1f %%, warm cache, %s. F is the floor: a program that reads and hashes "
            "the input in one thread, and in another writes as many bytes, reads them back with SHA-256 "
-           "and syncs them; the faster of two runs in each round." % (
+           "and syncs them. Of both, as of all that stands in the table, the faster of two runs in each "
+           "round counts, and each finds the memory for its output where another just had it: this virtual "
+           "machine hands free memory back to its host, and waiting for it takes up to two seconds." % (
                results["parts"]["rounds"]["date"], machine["cores"], cpu,
                "" if machine["sha"] else "no ", " ".join(re.findall(r"^\w+ \d+\.\d+", machine["kernel"])),
                machine["filesystem"],
@@ -99,23 +101,31 @@ def threads():
 
 def sizes():
     rows = results["sizes"]
-    one_rank = [row for row in rows if row["ranks"] == 1 and row["run"] == "convert"]
+    paces = {(pace["place"], pace["run"]): pace for pace in results["slowest_to_fastest"]}
     text = "**Size**: models of the Megatron-LM paper's shapes, from a folder."
-    if len(one_rank) > 1:
-        floors = [seconds(row["size"], "floor") / row["bytes"] for row in one_rank]
+    if ("", "convert") in paces:
         text += (" Of those with one rank, a gigabyte of the slowest takes %.2f times as long as one"
                  " of the fastest, and that of F %.2f times: the more is to be written, the more the "
-                 "disk is waited for (%s)." % (results["slowest_to_fastest_size"],
-                                              max(floors) / min(floors), of_rounds("sizes")))
+                 "disk is waited for (%s)." % (paces["", "convert"]["ratio"], paces["", "floor"]["ratio"],
+                                              of_rounds("sizes")))
+    if ("in memory", "convert") in paces:
+        pace = paces["in memory", "convert"]
+        text += (" With input and output in memory (tmpfs), where no disk is waited for, it is %.2f times: "
+                 "%s s per GB (%s)." % (pace["ratio"], ", ".join("%.2f" % some for some in pace["s_per_gb"]),
+                                        of_rounds("memory")))
+    if ("131B", "plan") in runs:
+        text += (" For a model sixteen times as large as the largest (72 layers of 12288, 8 ranks of 33 GB, "
+                 "holes only) the plan of all copies takes %.1f MiB (`--dry-run`); that, and what two of its "
+                 "layers take, is what all of them would." % runs["131B", "plan"]["peak_mib"])
     yield text + (" The last column is the memory beyond that of `megatron2hf --version`, which "
-                  "does nothing.")
+                  "does nothing. The inputs of 8.3B and 131B are not in the cache.")
     yield ""
     yield "| model | ranks | input | run | time | per GB | against F | peak memory | beyond idle |"
     yield "|---|---:|---:|---|---:|---:|---:|---:|---:|"
     for row in rows:
         to_floor = ratios.get((row["size"], "floor"))
         yield "| %s | %d | %.1f GB | `%s` | %.2f s | %.2f s | %s | %.1f MiB | %.1f MiB |" % (
-            row["size"].split()[0], row["ranks"], row["bytes"] / 1e9,
+            row["size"].removesuffix(" in 8"), row["ranks"], row["bytes"] / 1e9,
             "verify --source" if row["run"] == "verify" else row["run"],
             row["wall_s"], row["s_per_gb"],
             "%.2f" % to_floor["median"] if to_floor and row["run"] == "convert" else "",

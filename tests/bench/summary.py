@@ -23,10 +23,12 @@ PAIRS = (("folder", "convert", "floor"), ("stored", "convert", "floor"),
          ("deflated", "convert", "sha256sum"), ("threads", "j2", "j1"),
          ("345M", "convert", "floor"), ("345M in 8", "convert", "floor"),
          ("1.2B", "convert", "floor"), ("2.5B", "convert", "floor"),
+         ("345M in memory", "convert", "floor"), ("1.2B in memory", "convert", "floor"),
+         ("2.5B in memory", "convert", "floor"),
          ("slow-folder", "convert", "cat"), ("slow-stored", "convert", "cat"),
          ("slow-deflated", "convert", "cat"),
          ("reference-folder", "theirs", "convert"), ("reference-deflated", "theirs", "convert"))
-SIZES = "345M", "345M in 8", "1.2B", "2.5B", "8.3B"
+SIZES = "345M", "345M in 8", "1.2B", "2.5B", "8.3B", "131B, 2 layers"
 LINEAR = "345M", "1.2B", "2.5B" # those with one rank
 
 
@@ -96,6 +98,17 @@ def sizes(runs, facts):
                    "above_idle_mib": round((peak - idle["once"][2]) / 1024, 1)}
 
 
+def slowest_to_fastest(runs, facts):
+    """How much longer a gigabyte takes of one size than of another; 1 would be linear."""
+    for place in "", " in memory":
+        for what in "convert", "floor":
+            pace = [median(runs[name + place, what], 0) / int(facts["bytes " + name])
+                    for name in LINEAR if (name + place, what) in runs]
+            if len(pace) == len(LINEAR):
+                yield {"place": place.strip(), "run": what, "ratio": round(max(pace) / min(pace), 3),
+                       "s_per_gb": [round(1e9 * some, 3) for some in pace]}
+
+
 def calls(facts):
     for name, value in facts.items():
         if name.startswith("calls "):
@@ -108,7 +121,6 @@ def calls(facts):
 def main(folder):
     runs, facts, parts = read_rows(folder)
     by_size = list(sizes(runs, facts))
-    pace = [row["s_per_gb"] for row in by_size if row["size"] in LINEAR]
     json.dump({
         "machine": {name: facts[name] for name in ("cpu", "kernel", "filesystem")} |
                    {"cores": int(facts["cores"]), "sha": facts["sha"] == "yes"},
@@ -122,7 +134,7 @@ def main(folder):
         "medians": list(medians(runs)),
         "ratios": list(ratios(runs, facts.get("streaming", "-"))),
         "sizes": by_size,
-        "slowest_to_fastest_size": round(max(pace) / min(pace), 3) if len(pace) > 1 else None,
+        "slowest_to_fastest": list(slowest_to_fastest(runs, facts)),
         "calls": list(calls(facts))}, sys.stdout, indent=1)
     print()
 

@@ -4,17 +4,17 @@
 one=$bench/one
 
 one_and_two() { # ROUND
-	timed "$1" threads j1 "$tool" convert "$folder" -o "$out" -q -j1
-	timed_floor "$1" threads floor "$bench/floor" convert "$out" "$checkpoint"
-	timed "$1" threads j2 "$tool" convert "$folder" -o "$out" -q -j2
+	timed_twice "$1" threads j1 "$tool" convert "$folder" -o "$out" -q -j1
+	timed_twice "$1" threads floor "$bench/floor" convert "$out" "$checkpoint"
+	timed_twice "$1" threads j2 "$tool" convert "$folder" -o "$out" -q -j2
 }
 
 if [ "$(nproc)" -lt 2 ]; then
 	skipped threads "this machine has one core"
 else
-	warm=$folder
+	warm=$folder written=$(($(wc -c < "$checkpoint") >> 20))
 	repeat one_and_two
-	warm=
+	warm= written=
 	rm -rf "$one"
 	"$tool" convert "$folder" -o "$one" -q -j1
 	diff -r "$one" "$out" ||

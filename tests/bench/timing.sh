@@ -10,11 +10,16 @@
 # a minute, and a case's turn is rarer than that.
 warm=
 
+# MiB that the runs to come write.  They find as much memory that the machine still has:
+# resident.c tells why.
+written=
+
 # The state each run starts from: no old output, nothing left to write, all input in the cache.
 fresh() {
 	rm -rf "$out"
 	sync
 	[ -z "$warm" ] || find $warm -type f -exec cat {} + > /dev/null
+	[ -z "$written" ] || "$bench/resident" "$written"
 }
 
 # timed ROUND CASE WHAT COMMAND ...
@@ -26,8 +31,8 @@ timed() {
 		{ echo "bench: failed: $*" >&2; exit 1; }
 }
 
-# The same for a floor, which is what the machine allows at best: the faster of two runs.
-timed_floor() {
+# The same for what becomes a ratio: the faster of two runs.
+timed_twice() {
 	kept=$rows
 	rows=$kept.two
 	: > "$rows"
@@ -64,11 +69,11 @@ skipped() {     # PART WHY
 	echo "bench: $1 skipped: $2" >&2
 }
 
-# has_room PART MIB: is so much free where the bench works?
+# has_room PART MIB [DIR]: is so much free in DIR, or else where the bench works?
 has_room() {
-	free_mib=$(df -Pk "$bench" | awk 'NR == 2 { print int($4 / 1024) }')
+	free_mib=$(df -Pk "${3:-$bench}" | awk 'NR == 2 { print int($4 / 1024) }')
 	[ "$free_mib" -ge "$2" ] && return
-	skipped "$1" "$bench has $free_mib MiB free, $2 MiB are needed"
+	skipped "$1" "${3:-$bench} has $free_mib MiB free, $2 MiB are needed"
 	return 1
 }
 

@@ -2,7 +2,7 @@
 # Faults of the system: every call that can fail does, once, and nothing half-made is ever seen.
 #
 #     tests/faults/run.sh MEGATRON2HF FAIL_NTH.SO [PART ...]      from the project's root
-#     FAULTS=all          every call and every allocation, not a choice of them (minutes)
+#     FAULTS=all          every call and every allocation, not a choice of them: `make faults`
 #     FAULTS_TIMES=1      how long each part took
 #
 # fail_nth.c stands between the program and libc and asks main.py what to do at the n-th call.
