@@ -61,13 +61,17 @@ scale)
 			--num-attention-heads 24
 		rm -rf "$size" "$bench/large" "$out"
 	fi
-	# Sixteen times that: the plan of all layers, after which it may say that there is no room
-	# for them; and as many layers as there is room for.
-	"$bench/make_ngc" --layers 72 --hidden 12288 --vocab 51200 --tensor-size 8 --holes "$size" \
-		> "$bench/size.log"
-	timed once 131B plan sh -c '"$@" 2> /dev/null || :' sh "$tool" convert "$size" -o "$out" -q \
-		--num-attention-heads 96 --dry-run
-	rm -rf "$size"
+	# Sixteen times that: as many layers as there is room for, and the plan of all, after which
+	# it may say that there is no room for them.
+	for layers in 2 72; do
+		case=131B
+		[ $layers = 72 ] || case="131B, $layers layers"
+		"$bench/make_ngc" --layers $layers --hidden 12288 --vocab 51200 --tensor-size 8 \
+			--holes "$size" > "$bench/size.log"
+		timed once "$case" plan sh -c '"$@" 2> /dev/null || :' sh "$tool" convert "$size" \
+			-o "$out" -q --num-attention-heads 96 --dry-run
+		rm -rf "$size"
+	done
 	if made_size '131B, 2 layers' 2 12288 96 51200 8 8200; then
 		timed once '131B, 2 layers' convert "$tool" convert "$size" -o "$out" -q \
 			--num-attention-heads 96

@@ -105,18 +105,22 @@ def sizes():
     text = "**Size**: models of the Megatron-LM paper's shapes, from a folder."
     if ("", "convert") in paces:
         text += (" Of those with one rank, a gigabyte of the slowest takes %.2f times as long as one"
-                 " of the fastest, and that of F %.2f times: the more is to be written, the more the "
-                 "disk is waited for (%s)." % (paces["", "convert"]["ratio"], paces["", "floor"]["ratio"],
+                 " of the fastest, and that of F %.2f times: what grows is the time that the kernel "
+                 "takes for the pages of a large output (%s)." % (paces["", "convert"]["ratio"], paces["", "floor"]["ratio"],
                                               of_rounds("sizes")))
     if ("in memory", "convert") in paces:
         pace = paces["in memory", "convert"]
-        text += (" With input and output in memory (tmpfs), where no disk is waited for, it is %.2f times: "
+        text += (" With input and output in memory (tmpfs), it is %.2f times: "
                  "%s s per GB (%s)." % (pace["ratio"], ", ".join("%.2f" % some for some in pace["s_per_gb"]),
                                         of_rounds("memory")))
-    if ("131B", "plan") in runs:
-        text += (" For a model sixteen times as large as the largest (72 layers of 12288, 8 ranks of 33 GB, "
-                 "holes only) the plan of all copies takes %.1f MiB (`--dry-run`); that, and what two of its "
-                 "layers take, is what all of them would." % runs["131B", "plan"]["peak_mib"])
+    whole, part = ("131B", "plan"), ("131B, 2 layers", "plan")
+    beside = {row["size"]: row["above_idle_mib"] for row in rows}.get(part[0])
+    if whole in runs and part in runs and beside is not None:
+        text += (" 131B is a model sixteen times as large as the largest, of 72 layers of 12288 in 8 ranks; "
+                 "the plan of all its copies (`--dry-run`) takes %.1f MiB more than that of two layers, so all "
+                 "of them would take %.0f MiB beyond idle." % (
+                     runs[whole]["peak_mib"] - runs[part]["peak_mib"],
+                     beside + runs[whole]["peak_mib"] - runs[part]["peak_mib"]))
     yield text + (" The last column is the memory beyond that of `megatron2hf --version`, which "
                   "does nothing. The inputs of 8.3B and 131B are not in the cache.")
     yield ""
