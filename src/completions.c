@@ -10,17 +10,16 @@
  */
 
 static bool
-takes_file(const struct option_spec *spec)
+takes_file(const char *value)
 {
-	return spec->value != NULL && (strstr(spec->value, "FILE") != NULL
-		|| strstr(spec->value, "PATH") != NULL || strstr(spec->value, "SRC") != NULL);
+	return value != NULL && (strstr(value, "FILE") != NULL
+		|| strstr(value, "PATH") != NULL || strstr(value, "SRC") != NULL);
 }
 
 static bool
-takes_folder(const struct option_spec *spec)
+takes_folder(const char *value)
 {
-	return spec->value != NULL
-		&& (strcmp(spec->value, "DIR") == 0 || strcmp(spec->value, "FROM") == 0);
+	return value != NULL && (strcmp(value, "DIR") == 0 || strcmp(value, "FROM") == 0);
 }
 
 static bool
@@ -75,8 +74,8 @@ add_bash_values(struct text *to)
 			text_add(to, "-%c|", spec->letter);
 		text_add(to, "--%s) words='", spec->name);
 		add_words(to, spec);
-		text_add(to, "'%s ;;\n", takes_file(spec) ? " paths=-f"
-			: takes_folder(spec) ? " paths=-d" : "");
+		text_add(to, "'%s ;;\n", takes_file(spec->value) ? " paths=-f"
+			: takes_folder(spec->value) ? " paths=-d" : "");
 	}
 }
 
@@ -139,14 +138,14 @@ add_bash(struct text *to)
 /* ---- zsh -------------------------------------------------------------------------- */
 
 static void
-add_zsh_value(struct text *to, const struct option_spec *spec)
+add_zsh_value(struct text *to, const struct option_spec *spec, const char *value)
 {
 	bool has_words = options_words(spec)[0] != NULL;
 
-	text_add(to, ":%s:", spec->value);
-	if (takes_folder(spec) || takes_file(spec)) {
+	text_add(to, ":%s:", value);
+	if (takes_folder(value) || takes_file(value)) {
 		/* Words are few and documented: paths are what one looks for. */
-		text_add(to, takes_folder(spec) ? "_files -/" : "_files");
+		text_add(to, takes_folder(value) ? "_files -/" : "_files");
 	} else if (has_words) {
 		text_add(to, "(");
 		add_words(to, spec);
@@ -157,10 +156,11 @@ add_zsh_value(struct text *to, const struct option_spec *spec)
 }
 
 static void
-add_zsh_option(struct text *to, const struct option_spec *spec)
+add_zsh_option(struct text *to, const struct option_spec *spec, enum command command)
 {
 	/* An option that may be given again has no list of what it excludes. */
-	bool again = strcmp(spec->name, "report") == 0;
+	bool                again = strcmp(spec->name, "report") == 0;
+	struct option_words said = options_said(spec, command);
 
 	text_add(to, " \\\n\t\t");
 	if (again)
@@ -173,10 +173,10 @@ add_zsh_option(struct text *to, const struct option_spec *spec)
 	else
 		text_add(to, "--%s%s", spec->name, spec->value != NULL ? "=" : "");
 	text_add(to, "'[");
-	add_quoted(to, spec->help, ']');
+	add_quoted(to, said.help, ']');
 	text_add(to, "]");
-	if (spec->value != NULL)
-		add_zsh_value(to, spec);
+	if (said.value != NULL)
+		add_zsh_value(to, spec, said.value);
 	text_add(to, "'");
 }
 
@@ -198,7 +198,7 @@ add_zsh(struct text *to)
 	text_add(to, "\t)\n\t_arguments -C");
 	for (size_t i = 0; i < options_count; i++) {
 		if (belongs(&options_table[i], COMMAND_NONE))
-			add_zsh_option(to, &options_table[i]);
+			add_zsh_option(to, &options_table[i], COMMAND_NONE);
 	}
 	text_add(to, " \\\n\t\t'1:command:->command' '*::argument:->argument' && ret=0\n"
 		"\tcase $state in\n"
@@ -211,7 +211,7 @@ add_zsh(struct text *to)
 		text_add(to, "\t%s) _arguments", spec->name);
 		for (size_t i = 0; i < options_count; i++) {
 			if (belongs(&options_table[i], command))
-				add_zsh_option(to, &options_table[i]);
+				add_zsh_option(to, &options_table[i], (enum command)command);
 		}
 		if (command == COMMAND_HELP) {
 			text_add(to, " \\\n\t\t'1:command:(");
@@ -243,7 +243,7 @@ add_fish_option(struct text *to, const struct option_spec *spec)
 	text_add(to, " -l %s", spec->name);
 	if (spec->value != NULL)
 		text_add(to, " -r");
-	if (takes_file(spec) || takes_folder(spec))
+	if (takes_file(spec->value) || takes_folder(spec->value))
 		text_add(to, " -F");
 	if (options_words(spec)[0] != NULL) {
 		text_add(to, " -a '");

@@ -42,6 +42,14 @@ struct signing {
 
 /* ---- who signs -------------------------------------------------------------------- */
 
+static void
+blame_key(const char *path, struct error *err)
+{
+	error_in_file(err, path);
+	if (strcmp(err->slug, "signpath") == 0)
+		error_hint(err, "set MEGATRON2HF_PASSPHRASE to the passphrase of the key");
+}
+
 static bool
 read_key(struct signing *signing, struct error *err)
 {
@@ -55,7 +63,7 @@ read_key(struct signing *signing, struct error *err)
 		signing->key = ecdsa_read_private(file.bytes, file.length, order->ask,
 			order->ask_context, err);
 		if (signing->key == NULL)
-			error_in_file(err, order->key);
+			blame_key(order->key, err);
 	}
 	pem_file_close(&file);
 	if (signing->key == NULL)

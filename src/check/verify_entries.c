@@ -307,9 +307,11 @@ verify_entries_check_link(const struct verify_run *run, const struct verify_entr
 		done = error_no_memory(err, strlen(entry->name));
 	else if ((folder = resolve(run->path, &done, err)) != NULL)
 		target = resolve(path.bytes, &done, err);
-	if (target != NULL && !is_below(target, folder) && !is_cache_blob(target))
-		done = error_set(err, ERROR_UNSAFE, "sumspath",
+	if (target != NULL && !is_below(target, folder) && !is_cache_blob(target)) {
+		error_set(err, ERROR_UNSAFE, "sumspath",
 			"refusing a link that leads out of the directory, to \"%.200s\"", target);
+		done = error_hint(err, "copy the files: cp -rL DIR COPY");
+	}
 	text_free(&path);
 	free(target);
 	free(folder);

@@ -30,6 +30,17 @@ find_decision(const struct m2h_inspection *inspection, const char *key)
 	return NULL;
 }
 
+/* What the checkpoint says of its row order, where that is not what was believed. */
+static void
+say_version(struct report *report, const struct m2h_model *model)
+{
+	report_words(report, ", checkpoint_version ");
+	if (model->version_label != NULL && model->version_label[0] != '\0')
+		report_escaped(report, model->version_label);
+	else
+		report_words(report, "not in the file");
+}
+
 static void
 say_layout(struct report *report, const struct m2h_inspection *inspection)
 {
@@ -54,11 +65,8 @@ say_layout(struct report *report, const struct m2h_inspection *inspection)
 		report_escaped(report, why->source);
 		report_words(report, ")");
 	}
-	report_words(report, ", checkpoint_version ");
-	if (model->version_label != NULL && model->version_label[0] != '\0')
-		report_escaped(report, model->version_label);
-	else
-		report_words(report, "not in the file");
+	if (why == NULL || !text_has_prefix(why->source, "checkpoint_version "))
+		say_version(report, model);
 	report_end(report);
 }
 

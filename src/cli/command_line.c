@@ -110,6 +110,7 @@ unknown_option(struct parser *parser, const char *dashes, const char *name, size
 static void
 take_option(struct parser *parser, const struct option_spec *spec, const char *value)
 {
+	const char  *needed = options_said(spec, parser->options->command).value;
 	struct error fault = { 0 };
 	bool         fine = true;
 
@@ -121,11 +122,11 @@ take_option(struct parser *parser, const struct option_spec *spec, const char *v
 		value = parser->next < parser->end ? *parser->next : NULL;
 		if (value == NULL) {
 			fine = error_set(&fault, ERROR_USAGE, "usage", "--%s needs a value: %s",
-				spec->name, spec->value);
+				spec->name, needed);
 		} else if (value[0] == '-' && value[1] != '\0') {
 			/* A forgotten value must not swallow the option after it. */
 			error_set(&fault, ERROR_USAGE, "usage", "--%s needs a value: %s, found \"%s\"",
-				spec->name, spec->value, value);
+				spec->name, needed, value);
 			fine = error_hint(&fault, "write --%s=%s if that is the value", spec->name, value);
 		} else {
 			parser->next++;
@@ -245,16 +246,12 @@ check_used(const struct parser *parser, struct error *err)
 static bool
 check_source(const struct parser *parser, struct error *err)
 {
-	static const char *const names[] = { "num-attention-heads", "vocab-size", "qkv-layout",
-		"activation", "iteration", "replicas", "tolerance" };
-
 	if (parser->options->command != COMMAND_VERIFY || parser->options->source != NULL)
 		return true;
 	for (size_t i = 0; i < options_count; i++)
-		for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-			if (parser->used[i] && strcmp(options_table[i].name, names[n]) == 0)
-				return error_set(err, ERROR_USAGE, "usage",
-					"--%s of verify needs --source", names[n]);
+		if (parser->used[i] && options_need_source(&options_table[i]))
+			return error_set(err, ERROR_USAGE, "usage",
+				"--%s of verify needs --source", options_table[i].name);
 	return true;
 }
 

@@ -6,26 +6,42 @@
 #define HELP_WIDTH  79
 
 static void
-add_option(struct text *to, const struct option_spec *spec)
+add_option(struct text *to, const struct option_spec *spec, enum command command)
 {
-	char left[HELP_COLUMN + 1], letter[8] = "    ";
+	struct option_words words = options_said(spec, command);
+	char                left[HELP_COLUMN + 1], letter[8] = "    ";
 
 	if (spec->letter != '\0')
 		text_format(letter, sizeof letter, "-%c, ", spec->letter);
 	text_format(left, sizeof left, "  %s--%s%s%s", letter, spec->name,
-		spec->value != NULL ? " " : "", spec->value != NULL ? spec->value : "");
-	text_add(to, "%-*s%s\n", HELP_COLUMN, left, spec->help);
+		words.value != NULL ? " " : "", words.value != NULL ? words.value : "");
+	text_add(to, "%-*s%s\n", HELP_COLUMN, left, words.help);
 }
 
-/* Options are common when every command takes them. */
+static bool
+is_common(const struct option_spec *spec)
+{
+	return spec->commands == ~0u;
+}
+
 static void
-add_options(struct text *to, enum command command, bool common)
+add_common_options(struct text *to)
+{
+	for (size_t i = 0; i < options_count; i++)
+		if (is_common(&options_table[i]))
+			add_option(to, &options_table[i], COMMAND_NONE);
+}
+
+/* Those of the command alone; of verify either those that need --source or the others. */
+static void
+add_options(struct text *to, enum command command, bool need_source)
 {
 	for (size_t i = 0; i < options_count; i++) {
-		unsigned commands = options_table[i].commands;
+		const struct option_spec *spec = &options_table[i];
+		bool needs = command == COMMAND_VERIFY && options_need_source(spec);
 
-		if ((commands == ~0u) == common && (commands >> command & 1) != 0)
-			add_option(to, &options_table[i]);
+		if (!is_common(spec) && (spec->commands >> command & 1) != 0 && needs == need_source)
+			add_option(to, spec, command);
 	}
 }
 
@@ -39,7 +55,7 @@ add_common_names(struct text *to)
 	for (size_t i = 0; i < options_count; i++) {
 		char name[HELP_COLUMN];
 
-		if (options_table[i].commands != ~0u)
+		if (!is_common(&options_table[i]))
 			continue;
 		text_format(name, sizeof name, "--%s", options_table[i].name);
 		if (column + 1 + strlen(name) > HELP_WIDTH) {
@@ -72,7 +88,7 @@ help_of_command(struct text *to, enum command command)
 			"Commands:\n");
 		add_commands(to);
 		text_add(to, "\nOptions of every command:\n");
-		add_options(to, COMMAND_HELP, true);
+		add_common_options(to);
 		text_add(to, "\nOptions may stand anywhere; -- ends them.\n\n"
 			"Exit status: 0 done, 1 a check said no, 2 usage, 3 input damaged,\n"
 			"4 not supported, 5 input hostile, 6 no input, 7 cannot write, 8 limit reached,\n"
@@ -85,6 +101,10 @@ help_of_command(struct text *to, enum command command)
 	if (command != COMMAND_HELP) {
 		text_add(to, "\nOptions:\n");
 		add_options(to, command, false);
+	}
+	if (command == COMMAND_VERIFY) {
+		text_add(to, "\nOptions that need --source:\n");
+		add_options(to, command, true);
 	}
 	add_common_names(to);
 }

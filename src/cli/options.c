@@ -14,7 +14,8 @@
 #define FOR_DIFF    (1u << COMMAND_DIFF)
 #define FOR_VERIFY  (1u << COMMAND_VERIFY)
 #define FOR_SIGN    (1u << COMMAND_SIGN)
-#define FOR_MODEL   (FOR_CONVERT | FOR_INSPECT | FOR_VERIFY)
+#define WITH_SOURCE (FOR_VERIFY | OPTIONS_WITH_SOURCE)
+#define FOR_MODEL   (FOR_CONVERT | FOR_INSPECT | WITH_SOURCE)
 #define FOR_ALL     (~0u)
 
 static const struct command_spec commands[COMMAND_COUNT] = {
@@ -79,7 +80,7 @@ const struct option_spec options_table[] = {
 		"what was written is read from: kernel or disk", set_read_back },
 	{ '\0', "tokenizer", "FROM", FOR_CONVERT,
 		"tokenizer files: auto, none or a folder", set_tokenizer },
-	{ '\0', "replicas", "WHICH", FOR_CONVERT | FOR_VERIFY,
+	{ '\0', "replicas", "WHICH", FOR_CONVERT | WITH_SOURCE,
 		"of copies that drifted apart: rank0 or mean", set_replicas },
 	{ '\0', "model-card", "FILE", FOR_CONVERT,
 		"write README.md: auto, none or a text of yours", set_model_card },
@@ -88,17 +89,21 @@ const struct option_spec options_table[] = {
 	{ '\0', "stream", "FORM", FOR_CONVERT,
 		"with -o -: tar, to standard output", set_stream },
 	{ '\0', "staging", "DIR", FOR_CONVERT,
-		"where --stream makes the files (default: /tmp)", set_staging },
+		"for --stream's files (default: $TMPDIR, else /tmp)", set_staging },
 	{ '\0', "provenance", "FILE", FOR_CONVERT,
 		"say in FILE what was made of what (SLSA)", set_provenance },
 	{ '\0', "strict", NULL, FOR_CONVERT,
 		"warnings fail, and nothing is written", set_strict },
+	{ '\0', "source", "SRC", FOR_VERIFY,
+		"the checkpoint that DIR was made from", set_source },
 	{ '\0', "signature", "FILE", FOR_VERIFY,
 		"verify this model signature too; needs one of:", set_signature },
 	{ '\0', "key", "FILE", FOR_VERIFY | FOR_SIGN,
-		"PEM key: of the signer; to sign with (-: stdin)", set_key },
+		"the signer's key, or the one to sign with, PEM", set_key },
 	{ '\0', "ca", "FILE", FOR_VERIFY,
 		"PEM root certificates the signer's leads to", set_ca },
+	{ '\0', "report", "FORM", FOR_VERIFY,
+		"for CI: github, junit=FILE or sarif=FILE", set_report },
 	{ '\0', "certificate", "FILE", FOR_SIGN,
 		"PEM certificates of the key, its own first", set_certificate },
 	{ '\0', "tensors", NULL, FOR_INSPECT,
@@ -117,14 +122,10 @@ const struct option_spec options_table[] = {
 		"a config.json to fill and to check from", set_config },
 	{ '\0', "iteration", "N", FOR_MODEL,
 		"another than the tracker names, or release", set_iteration },
-	{ '\0', "memory-limit", "SIZE", FOR_MODEL,
+	{ '\0', "memory-limit", "SIZE", FOR_CONVERT | FOR_INSPECT | FOR_VERIFY,
 		"rather fail than use more: 64MB, 1GB", set_memory_limit },
-	{ '\0', "source", "SRC", FOR_VERIFY,
-		"the checkpoint that DIR was made from", set_source },
-	{ '\0', "tolerance", "X", FOR_DIFF | FOR_VERIFY,
+	{ '\0', "tolerance", "X", FOR_DIFF | WITH_SOURCE,
 		"numbers that are at most X apart count as equal", set_tolerance },
-	{ '\0', "report", "FORM", FOR_VERIFY,
-		"for CI: github, junit=FILE or sarif=FILE", set_report },
 	{ '\0', "json", NULL, FOR_ALL,
 		"exactly one JSON document on standard output", set_json },
 	{ 'q', "quiet", NULL, FOR_ALL,
@@ -144,6 +145,18 @@ const struct option_spec options_table[] = {
 };
 const size_t options_count = sizeof options_table / sizeof *options_table;
 _Static_assert(sizeof options_table / sizeof *options_table <= OPTIONS_MOST, "room");
+
+/* Where a command means something of its own by an option that others take too. */
+static const struct {
+	enum command        command;
+	const char         *option;
+	struct option_words words;
+} own_words[] = {
+	{ COMMAND_CONVERT, "output", { "DIR", "directory to create" } },
+	{ COMMAND_SIGN, "output", { "FILE", "signature to create, not DIR/model.sig" } },
+	{ COMMAND_VERIFY, "key", { "FILE", "the signer's public key or certificate, PEM" } },
+	{ COMMAND_SIGN, "key", { "FILE", "the private key, PEM (-: standard input)" } },
+};
 
 /* Values that are words, for the setters and for completion.  The last ones also take others. */
 static const struct { const char *option, *words[OPTIONS_MOST_WORDS + 1]; } words_table[] = {
@@ -184,6 +197,21 @@ options_words(const struct option_spec *spec)
 			return words_table[i].words;
 	}
 	return none;
+}
+
+struct option_words
+options_said(const struct option_spec *spec, enum command command)
+{
+	for (size_t i = 0; i < sizeof own_words / sizeof *own_words; i++)
+		if (own_words[i].command == command && strcmp(own_words[i].option, spec->name) == 0)
+			return own_words[i].words;
+	return (struct option_words){ spec->value, spec->help };
+}
+
+bool
+options_need_source(const struct option_spec *spec)
+{
+	return spec->commands != FOR_ALL && (spec->commands & OPTIONS_WITH_SOURCE) != 0;
 }
 
 const struct command_spec *

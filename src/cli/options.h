@@ -87,10 +87,18 @@ struct option_spec {
 	char           letter;          /* '\0': it has none */
 	const char    *name;
 	const char    *value;           /* what it takes: "DIR"; NULL: nothing */
-	unsigned       commands;        /* bit 1 << COMMAND_... for each that takes it */
+	unsigned       commands;        /* bit 1 << COMMAND_... for each that takes it, and */
+#define OPTIONS_WITH_SOURCE (1u << 31)  /* verify does with --source only */
 	const char    *help;            /* at most 50 columns */
 	option_setter *set;
 };
+
+/* What stands in the help of a command: the value's name, as in the table, and what it does. */
+struct option_words {
+	const char *value, *help;
+};
+struct option_words options_said(const struct option_spec *spec, enum command command);
+bool options_need_source(const struct option_spec *spec);
 
 const struct command_spec *options_command(enum command command);       /* not COMMAND_NONE */
 

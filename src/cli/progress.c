@@ -228,13 +228,16 @@ void
 progress_start(struct progress *progress, const struct options *options, const char *source)
 {
 	uint64_t now = now_ms();
-	char     name[128], line[LINE_SIZE], shown[LINE_SIZE];
+	char     name[128], second[128], line[LINE_SIZE], shown[LINE_SIZE];
+	bool     two = options->second != NULL;
 
 	*progress = (struct progress){
 		.mode = choose_mode(options), .start_ms = now, .said_ms = now,
 	};
 	text_base_name(name, sizeof name, source);
-	text_format(line, sizeof line, "reading %s", strcmp(source, "-") == 0 ? "standard input" : name);
+	text_format(line, sizeof line, "reading %s%s%s",
+		strcmp(source, "-") == 0 ? "standard input" : name, two ? " and " : "",
+		two ? text_base_name(second, sizeof second, options->second) : "");
 	if (progress->mode == PROGRESS_BAR)
 		draw(progress, text_escape(shown, usable_columns() + 1, line, strlen(line)));
 	else if (progress->mode == PROGRESS_PLAIN)

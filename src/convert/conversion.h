@@ -5,6 +5,7 @@
 #include "base/staging.h"
 #include "check/manifest.h"
 #include "convert/answer.h"
+#include "convert/destination.h"
 #include "convert/expected_digest.h"
 #include "convert/given_config.h"
 #include "convert/model_card.h"
@@ -28,6 +29,7 @@ struct conversion {
 	struct given_config               given;
 	struct model_card                 card;
 	struct tokenizer_source           tokenizer;
+	struct destination_contents       replaced;     /* before it was */
 	bool                              assume_untied;
 	bool                              only_used;    /* --input-sha256 used */
 	struct shards                    *shards;

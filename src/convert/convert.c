@@ -1,6 +1,5 @@
 #include "convert/conversion.h"
 
-#include "convert/destination.h"
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "megatron/shard_copies.h"
@@ -255,6 +254,24 @@ check_destination(const struct conversion *conversion, struct error *err)
 		    && atomic_file_check(options->provenance, options->replace, err));
 }
 
+/* What goes with --force.  Told last: conversion.json does not depend on what stood there. */
+static void
+tell_replaced(struct conversion *conversion)
+{
+	const struct m2h_convert_options  *options = conversion->options;
+	const struct destination_contents *replaced = &conversion->replaced;
+
+	if (replaced->count == 0)
+		return;
+	if (options->dry_run)
+		decision_log_note(&conversion->answer.log, NOTE_NOTE, "replaced",
+			"'%s' exists: replacing it would remove %s", options->destination, replaced->shown);
+	else if (!replaced->is_model)
+		decision_log_note(&conversion->answer.log, NOTE_NOTE, "replaced",
+			"'%s' existed and was not made by megatron2hf: replacing it removed %s",
+			options->destination, replaced->shown);
+}
+
 static bool
 run(struct conversion *conversion, struct error *err)
 {
@@ -273,6 +290,8 @@ run(struct conversion *conversion, struct error *err)
 	    || !tokenizer_source_name(&conversion->tokenizer, options->tokenizer, err)
 	    || !check_destination(conversion, err))
 		return false;
+	if (options->stream == NULL && options->replace)
+		destination_look(options->destination, &conversion->replaced);
 	done = run_attempt(conversion, indexed, err);
 	while (!done && knows_better(conversion, &indexed, err)) {
 		start_again(conversion);
@@ -282,6 +301,8 @@ run(struct conversion *conversion, struct error *err)
 	if (!done) {
 		expected_digest_explain(&conversion->expected, options->source, err);
 		answer_blame(options->source, err);
+	} else {
+		tell_replaced(conversion);
 	}
 	return done;
 }

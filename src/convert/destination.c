@@ -4,10 +4,13 @@
 #include "base/staging.h"
 #include "base/text.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define FEW_NAMES 3             /* of what would be removed */
 
 const char *
 destination_parent(const char *destination, char *to, size_t size)
@@ -36,6 +39,40 @@ destination_check(const char *destination, const char *source, bool replace,
 {
 	return destination_keeps(destination, source, replace, err)
 		&& staging_check(destination, replace, err);
+}
+
+static int
+is_entry(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static bool
+is_of_model(const char *name)
+{
+	return strcmp(name, "config.json") == 0 || strcmp(name, "conversion.json") == 0;
+}
+
+void
+destination_look(const char *destination, struct destination_contents *contents)
+{
+	struct dirent **entries = NULL;
+	int             count = scandir(destination, &entries, is_entry, alphasort);
+	char            names[3 * 64] = "";
+
+	*contents = (struct destination_contents){ .count = count > 0 ? (size_t)count : 0 };
+	for (int i = 0; i < count; i++) {
+		size_t used = strlen(names);
+
+		contents->is_model = contents->is_model || is_of_model(entries[i]->d_name);
+		if (i < FEW_NAMES)
+			text_format(names + used, sizeof names - used, "%s%.48s", i > 0 ? ", " : "",
+				entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	text_format(contents->shown, sizeof contents->shown, "%zu %s (%s%s)", contents->count,
+		contents->count == 1 ? "entry" : "entries", names, count > FEW_NAMES ? ", ..." : "");
 }
 
 /* Do both lie, or will lie, in one directory under one name? */

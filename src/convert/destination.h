@@ -13,6 +13,13 @@ bool destination_check(const char *destination, const char *source, bool replace
 /* Replacing what is there would not remove `source`. */
 bool destination_keeps(const char *destination, const char *source, bool replace,
 	struct error *err);
+/* What stands in a directory that is to be replaced; nothing where there is none. */
+struct destination_contents {
+	size_t count;
+	bool   is_model;                /* a conversion's, or another of its kind */
+	char   shown[240];              /* "3 entries (a, b, c)" */
+};
+void destination_look(const char *destination, struct destination_contents *contents);
 /* A file that is made beside the destination: it is neither that, nor in it. */
 bool destination_check_beside(const char *destination, const char *path, struct error *err);
 /* The folder for what only passes through: `given`, else $TMPDIR, else /tmp. */

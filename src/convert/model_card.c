@@ -152,6 +152,15 @@ add_use(struct text *to, const struct manifest *manifest)
 }
 
 static void
+add_input_name(struct text *to, const char *name)
+{
+	if (strcmp(name, "-") == 0)
+		text_add(to, "standard input");
+	else
+		add_code(to, name);
+}
+
+static void
 add_source(struct text *to, const struct manifest *manifest)
 {
 	const struct shards *shards = manifest->shards;
@@ -163,7 +172,7 @@ add_source(struct text *to, const struct manifest *manifest)
 		const struct manifest_file *input = &manifest->inputs[i];
 
 		text_add(to, "- ");
-		add_code(to, input->name);
+		add_input_name(to, input->name);
 		text_add(to, ", %" PRIu64 " bytes, SHA-256 ", input->bytes);
 		if (input->sha256[0] != '\0')
 			text_add(to, "`%s`\n", input->sha256);
@@ -173,7 +182,7 @@ add_source(struct text *to, const struct manifest *manifest)
 			if (shards->items[s].input != i)
 				continue;
 			text_add(to, "  - ");
-			add_code(to, shards->items[s].name);
+			add_input_name(to, shards->items[s].name);
 			text_add(to, "\n");
 		}
 	}

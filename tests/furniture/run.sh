@@ -62,6 +62,8 @@ expect 'its directory' is_whole card
 expect 'its metadata' python3 "$here/read_card.py" card/README.md good-ngc-mini.zip no
 expect 'a card twice' convert "$model" again --model-card auto --license no
 expect 'the same bytes' diff -r card again
+expect 'a card of standard input' convert - piped --model-card auto <"$model"
+expect 'which it names' grep -q '^- standard input, ' piped/README.md
 "$m2h" convert -n --json "$model" --num-attention-heads 2 -o new --model-card auto \
     --license no >plan.json
 expect 'the sizes of a dry run' python3 -c '

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -81,6 +82,14 @@ for number, options in enumerate([
         keys |= set(walk(json.loads(read(os.path.join(output, "conversion.json")))))
 check({"sha256", "cast_from", "tied_to", "made", "git_blob_sha1", "reason"} <= keys,
       "the conversions have every key: %s" % sorted(keys))
+# Its example finds a tensor whose SHA-256 the manifest has.
+example = page.split("\nA tensor by itself")[1].split(".Bd")[1].split("\n", 1)[1].split(".Ed")[0]
+if shutil.which("jq"):
+    output = os.path.join(BOX, "out0")
+    script = re.sub(r"^\$ ", "", example, flags=re.M).replace("DIR", output)
+    done = subprocess.run(["sh", "-c", script], check=False, stdout=subprocess.PIPE)
+    check('"sha256": "%s"' % done.stdout.decode()[:64] in read(os.path.join(output, "conversion.json")),
+          "man/megatron2hf-conversion.5: the example prints %s" % done.stdout)
 for key in sorted(keys):
     check(has_word(page, key), "man/megatron2hf-conversion.5 does not name %s" % key)
     check('"%s"' % key in schema, "man/conversion.schema.json does not name %s" % key)

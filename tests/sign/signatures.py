@@ -193,7 +193,8 @@ def test_keys(keys):
     test_terminal(locked)
     for kind, path in ("PKCS#8", locked), ("SEC1", old):
         sign("encrypted " + kind, 0, "", path, env=secret)
-        sign("no passphrase " + kind, 7, "there is no terminal to ask at", path)
+        sign("no passphrase " + kind, 7, "there is no terminal to ask at\nhint: set MEGATRON2HF_PASSPHRASE",
+             path)
         sign("wrong passphrase " + kind, 7, "cannot be decrypted", path,
              env={"MEGATRON2HF_PASSPHRASE": "wrong donkey"})
         found = m2h("sign", "-fv", OUT, "--key", path, "-o", SIG, "--json",
