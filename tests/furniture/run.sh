@@ -118,6 +118,17 @@ expect 'a statement for several ranks' sh -c '"$0" convert -q "$1" -o ranks --pr
     --num-attention-heads 4 || "$0" convert -q "$1" -o ranks --provenance ranks.json' "$m2h" "$ranks"
 expect 'the digests of all ranks' python3 "$here/read_provenance.py" ranks.json ranks \
     $(find "$ranks" -name '*.pt' | sort)
+mkdir named beside
+cp stated/vocab.json stated/merges.txt named
+cp "$model" named/vocab.json named/merges.txt beside
+expect 'a statement with a tokenizer' convert "$model" tokens --tokenizer named \
+    --provenance tokens.json
+expect 'its files too' python3 "$here/read_provenance.py" tokens.json tokens "$model" \
+    named/vocab.json named/merges.txt
+expect 'a statement with a tokenizer that was found' convert beside/good-ngc-mini.zip found \
+    --provenance found.json
+expect 'these files too' python3 "$here/read_provenance.py" found.json found "$model" \
+    beside/vocab.json beside/merges.txt
 expect 'nothing beside them' sh -c 'test -z "$(ls -A | grep m2h)"'
 
 # The statement cannot be synced: nothing appears.  It cannot be moved: all else is there.
