@@ -10,6 +10,21 @@ convert -o four --sha256 0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16c
 echo "$sum  other.zip" >sums
 convert -o five --sha256 sums
 convert -o six --sha256 no-such-file
+# The name that tells most of the path; one with more folders only where it is the only one.
+other=0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e6008
+list() { for line; do echo "$line"; done >sums; }
+list "$other  old/model.zip" "$sum  model.zip"
+convert -o exact --sha256 sums
+list "$sum  old/model.zip" "$other  ./model.zip"
+convert -o changed --sha256 sums
+list "$sum  old/model.zip"
+convert -o alone --sha256 sums
+list "$sum  old/model.zip" "$sum  new/model.zip"
+convert -o agreed --sha256 sums
+list "$sum  old/model.zip" "$other  new/model.zip"
+convert -o ambiguous --sha256 sums
+list "$sum  model.zip" "$other  ./model.zip"
+convert -o twice --sha256 sums
 # A folder whose one shard is damaged is first of all not what the list says.
 cp -r "$FIXTURES/ngc/good-label-2.0-tp2" ck
 (cd ck && sha256sum iter_*/mp_rank_*/*.pt >SUMS)
