@@ -1,5 +1,6 @@
 #include "convert/conversion.h"
 
+#include "base/path.h"
 #include "convert/destination.h"
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
@@ -230,6 +231,23 @@ start_again(struct conversion *conversion)
 	decision_log_init(&conversion->answer.log);
 }
 
+/* Of what is to be read the statement replaces nothing: neither what was named, nor a file in
+ * it, nor one of a tokenizer that would be found at the source. */
+static bool
+check_statement(const struct conversion *conversion, const char *read, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const char                       *statement = options->provenance;
+	char                              parent[PATH_MAX], name[PATH_MAX];
+
+	return destination_keeps(statement, read, options->replace, err)
+		&& destination_leaves(statement, read, options->replace, err)
+		&& (!tokenizer_source_searches(&conversion->tokenizer)
+			|| !tokenizer_files_knows(text_base_name(name, sizeof name, statement))
+			|| !path_is_inside(read, destination_parent(statement, parent, sizeof parent))
+			|| destination_leaves(statement, parent, options->replace, err));
+}
+
 /* Nothing that is to be read may be in what is to be replaced.  What a stream is made of has a
  * place of its own. */
 static bool
@@ -245,8 +263,7 @@ check_destination(const struct conversion *conversion, struct error *err)
 		if (options->stream == NULL
 		    && !destination_check(options->destination, read[i], options->replace, err))
 			return false;
-		if (options->provenance != NULL
-		    && !destination_keeps(options->provenance, read[i], options->replace, err))
+		if (options->provenance != NULL && !check_statement(conversion, read[i], err))
 			return false;
 	}
 	return options->provenance == NULL

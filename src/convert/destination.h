@@ -13,6 +13,8 @@ bool destination_check(const char *destination, const char *source, bool replace
 /* Replacing what is there would not remove `source`. */
 bool destination_keeps(const char *destination, const char *source, bool replace,
 	struct error *err);
+/* Nor would replacing a file take one from the folder `read`, or from those below it. */
+bool destination_leaves(const char *file, const char *read, bool replace, struct error *err);
 /* A file that is made beside the destination: it is neither that, nor in it. */
 bool destination_check_beside(const char *destination, const char *path, struct error *err);
 /* The folder for what only passes through: `given`, else $TMPDIR, else /tmp. */
