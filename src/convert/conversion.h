@@ -30,6 +30,7 @@ struct conversion {
 	struct tokenizer_source           tokenizer;
 	bool                              assume_untied;
 	bool                              only_used;    /* --input-sha256 used */
+	int                               spooled;      /* of a pipe, for all attempts; -1: none */
 	struct shards                    *shards;
 	struct model                     *model;
 	struct plan                      *plan;

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
@@ -97,7 +98,8 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	struct shards_options             shards_options = {
 		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
-		.iteration = options->iteration, .indexed = indexed };
+		.spooled = &conversion->spooled, .iteration = options->iteration,
+		.indexed = indexed };
 
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
@@ -395,6 +397,7 @@ m2h_convert(const struct m2h_convert_options *options)
 	if (conversion == NULL)
 		return NULL;
 	conversion->options = options;
+	conversion->spooled = -1;
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
@@ -404,6 +407,8 @@ m2h_convert(const struct m2h_convert_options *options)
 	output_directory_fini(&conversion->directory);
 	free(conversion->fds);
 	forget_source(conversion);
+	if (conversion->spooled >= 0)
+		close(conversion->spooled);
 	tokenizer_source_fini(&conversion->tokenizer);
 	expected_digest_fini(&conversion->expected);
 	model_card_fini(&conversion->card);
