@@ -199,6 +199,12 @@ staging_publish(struct staging *staging, struct error *err)
 	return true;
 }
 
+bool
+staging_is_published(const struct staging *staging)
+{
+	return staging->published;
+}
+
 void
 staging_close(struct staging *staging)
 {

@@ -39,6 +39,8 @@ bool staging_sync(struct staging *staging, struct error *err);
 /* One rename (an exchange where the destination is replaced), parent fsynced, the old
  * tree removed.  The handle is then spent in either case, but must still be closed. */
 bool staging_publish(struct staging *staging, struct error *err);
+/* Did that rename happen?  What comes after it can fail. */
+bool staging_is_published(const struct staging *staging);
 /* Removes what is not published; NULL is fine. */
 void staging_close(struct staging *staging);
 

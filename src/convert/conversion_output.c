@@ -290,10 +290,27 @@ deliver(struct conversion *conversion, struct error *err)
 		&& staging_publish(conversion->staging, err);
 }
 
+/* A result that is in its place has its statement, even where what it replaced could not go. */
+static bool
+publish_statement(struct conversion *conversion, bool is_delivered, struct error *err)
+{
+	struct error unused = { 0 };
+
+	if (conversion->statement == NULL)
+		return is_delivered;
+	if (!is_delivered) {
+		atomic_file_publish(conversion->statement, &unused);
+		return false;
+	}
+	return atomic_file_publish(conversion->statement, err)
+		|| error_hint(err, "the result itself is complete and in its place");
+}
+
 bool
 conversion_output_write(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
+	bool                              is_delivered;
 
 	conversion->staging = options->stream != NULL ? staging_open_private(options->staging, err)
 		: staging_open(options->destination, options->replace, err);
@@ -303,10 +320,11 @@ conversion_output_write(struct conversion *conversion, struct error *err)
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
 	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
-	    || !answer_is_whole(&conversion->answer, err) || !deliver(conversion, err))
+	    || !answer_is_whole(&conversion->answer, err))
 		return false;
-	return conversion->statement == NULL || atomic_file_publish(conversion->statement, err)
-		|| error_hint(err, "the result itself is complete and in its place");
+	is_delivered = deliver(conversion, err);
+	return (is_delivered || staging_is_published(conversion->staging))
+		&& publish_statement(conversion, is_delivered, err);
 }
 
 bool

@@ -131,6 +131,16 @@ expect 'these files too' python3 "$here/read_provenance.py" found.json found "$m
     beside/vocab.json beside/merges.txt
 expect 'nothing beside them' sh -c 'test -z "$(ls -A | grep m2h)"'
 
+# What is replaced lies too deep to be removed: the result is there, and so is its statement.
+replace_deep() {
+	mkdir -p "deep/$(printf '%040d' 0 | sed 's,0,d/,g')"
+	convert "$model" deep --provenance deep.json --force
+	[ $? -eq 7 ]
+}
+expect 'an old tree that cannot be removed' replace_deep
+expect 'the statement of the new one' python3 "$here/read_provenance.py" deep.json deep "$model"
+rm -rf .deep.m2h-*
+
 # The statement cannot be synced: nothing appears.  It cannot be moved: all else is there.
 fault() {       # CALL WHEN
 	rm -rf out out.json
