@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define MAX_FILES 1024
+#define MAX_FILES 2048  /* two forms of weights of 1000 each, and what is beside them */
 
 struct staged_file {
 	char name[NAME_MAX + 1];

@@ -79,6 +79,8 @@ create_files(struct conversion *conversion, struct error *err)
 	conversion->fds = calloc(files->file_count, sizeof *conversion->fds);
 	if (conversion->fds == NULL)
 		return error_no_memory(err, files->file_count * sizeof *conversion->fds);
+	/* All of them are open until the end, beside what is read. */
+	input_file_allow(conversion->shards->input_count + files->file_count);
 	for (size_t i = 0; i < files->file_count; i++) {
 		conversion->fds[i] = staging_create(conversion->staging, files->files[i].name,
 			files->files[i].bytes, err);
