@@ -16,6 +16,8 @@ struct staging;
 /* Checks that `destination` can be made (exists: ERROR_NO_OUTPUT unless `replace`; parent
  * missing or not writable) without making anything. */
 bool staging_check(const char *destination, bool replace, struct error *err);
+/* The same for staging_open_private(). */
+bool staging_check_private(const char *folder, struct error *err);
 /* Bytes free for us on the file system of the destination's parent; UINT64_MAX: unknown. */
 uint64_t staging_free_bytes(const char *destination);
 

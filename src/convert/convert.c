@@ -259,6 +259,8 @@ check_destination(const struct conversion *conversion, struct error *err)
 	const char *read[] = { options->source, options->sha256, options->config,
 		options->model_card, conversion->tokenizer.folder };
 
+	if (options->stream != NULL && !staging_check_private(options->staging, err))
+		return false;
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
 		if (read[i] == NULL)
 			continue;
