@@ -329,11 +329,23 @@ conversion_output_write(struct conversion *conversion, struct error *err)
 		&& publish_statement(conversion, is_delivered, err);
 }
 
+/* Of the plan alone: conversion.json, whose size it has, will not have the note. */
+static void
+tell_uncompared(struct conversion *conversion)
+{
+	if (conversion->expected.is_given)
+		decision_log_note(&conversion->answer.log, NOTE_NOTE, "sha256-uncompared",
+			"--sha256 is not compared in a dry run, which does not read all of the input");
+}
+
 bool
 conversion_output_plan(struct conversion *conversion, struct error *err)
 {
-	return add_weights(conversion, err)
-		&& write_furniture(conversion, err) && check_strict(conversion, err)
-		&& take_inputs(conversion, err) && write_card(conversion, err)
-		&& write_manifest(conversion, err);
+	if (!add_weights(conversion, err)
+	    || !write_furniture(conversion, err) || !check_strict(conversion, err)
+	    || !take_inputs(conversion, err) || !write_card(conversion, err)
+	    || !write_manifest(conversion, err))
+		return false;
+	tell_uncompared(conversion);
+	return true;
 }

@@ -1,17 +1,18 @@
 # What the input must hash to.
 cp "$FIXTURES/good-ngc-mini.zip" model.zip
 sum=$(sha256sum model.zip | cut -d ' ' -f 1)
+other=0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e6008
 convert() { "$MEGATRON2HF" convert -q --num-attention-heads 2 model.zip "$@" 2>&1; echo "status $?"; }
 convert -o one --sha256 "$sum"
 convert -o two --sha256 "sha256:$(echo "$sum" | tr a-f A-F)"
+convert -n -o planned --sha256 "$other" | grep -e '^note.*sha256' -e '^status'
 sha256sum model.zip >SHA256SUMS
 convert -o three --sha256 SHA256SUMS
-convert -o four --sha256 0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e6008
+convert -o four --sha256 "$other"
 echo "$sum  other.zip" >sums
 convert -o five --sha256 sums
 convert -o six --sha256 no-such-file
 # The name that tells most of the path; one with more folders only where it is the only one.
-other=0f7b4b63f24c7ce98fb5981670d99f7c9f5d0162bb50790b714b16cfa96e6008
 list() { for line; do echo "$line"; done >sums; }
 list "$other  old/model.zip" "$sum  model.zip"
 convert -o exact --sha256 sums
