@@ -77,11 +77,15 @@ bool
 sibling_check(const struct sibling *sibling, bool replace, struct error *err)
 {
 	const bool  is_file = sibling->kind == SIBLING_FILE;
+	const bool  is_private = sibling->kind == SIBLING_PRIVATE;
 	struct stat found;
 
 	if (faccessat(sibling->parent, ".", W_OK | X_OK, AT_EACCESS) != 0)
 		return error_os(err, ERROR_NO_OUTPUT, "readonly",
-			"cannot write in the directory of '%s'", sibling->path);
+			"cannot write in %s'%s'", is_private ? "" : "the directory of ",
+			sibling->path);
+	if (is_private)
+		return true;
 	if (fstatat(sibling->parent, sibling->name, &found, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT || error_os(err, ERROR_NO_OUTPUT, "exists",
 			"cannot look at '%s'", sibling->path);

@@ -33,7 +33,7 @@ struct sibling {
 bool sibling_find(struct sibling *sibling, const char *path, enum sibling_kind kind,
 	struct error *err);
 /* Can it be made there?  What exists must be of the same kind (a regular file, a directory, no
- * link to one), and is in the way unless `replace`. */
+ * link to one), and is in the way unless `replace`; a private one has a name of its own. */
 bool sibling_check(const struct sibling *sibling, bool replace, struct error *err);
 /* Removes stale ones, then makes the sibling and opens it: a directory, or an empty file for
  * writing, of mode 0777 or 0666 less the umask.  "stale": another run is at it, which a file

@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define MAX_FILES 1024
+#define MAX_FILES 2048  /* two forms of weights of 1000 each, and what is beside them */
 
 struct staged_file {
 	char name[NAME_MAX + 1];
@@ -27,15 +27,27 @@ struct staging {
 	size_t             count;
 };
 
-bool
-staging_check(const char *destination, bool replace, struct error *err)
+static bool
+check_at(const char *path, enum sibling_kind kind, bool replace, struct error *err)
 {
 	struct sibling sibling;
-	bool           can = sibling_find(&sibling, destination, SIBLING_DIRECTORY, err)
+	bool           can = sibling_find(&sibling, path, kind, err)
 		&& sibling_check(&sibling, replace, err);
 
 	sibling_close(&sibling);
 	return can;
+}
+
+bool
+staging_check(const char *destination, bool replace, struct error *err)
+{
+	return check_at(destination, SIBLING_DIRECTORY, replace, err);
+}
+
+bool
+staging_check_private(const char *folder, struct error *err)
+{
+	return check_at(folder, SIBLING_PRIVATE, false, err);
 }
 
 uint64_t
@@ -66,7 +78,7 @@ open_at(const char *path, enum sibling_kind kind, bool replace, struct error *er
 	}
 	staging->replace = replace;
 	if (sibling_find(&staging->sibling, path, kind, err)
-	    && (kind == SIBLING_PRIVATE || sibling_check(&staging->sibling, replace, err))
+	    && sibling_check(&staging->sibling, replace, err)
 	    && sibling_make(&staging->sibling, replace, err)
 	    && (!replace || sibling_can_replace(&staging->sibling, err)))
 		return staging;
@@ -197,6 +209,12 @@ staging_publish(struct staging *staging, struct error *err)
 		return error_os(err, ERROR_NO_OUTPUT, "oldtree", "'%s' is complete, but what it "
 			"replaced could not be removed and is in '%s'", sibling->path, sibling->made);
 	return true;
+}
+
+bool
+staging_is_published(const struct staging *staging)
+{
+	return staging->published;
 }
 
 void

@@ -16,6 +16,8 @@ struct staging;
 /* Checks that `destination` can be made (exists: ERROR_NO_OUTPUT unless `replace`; parent
  * missing or not writable) without making anything. */
 bool staging_check(const char *destination, bool replace, struct error *err);
+/* The same for staging_open_private(). */
+bool staging_check_private(const char *folder, struct error *err);
 /* Bytes free for us on the file system of the destination's parent; UINT64_MAX: unknown. */
 uint64_t staging_free_bytes(const char *destination);
 
@@ -39,6 +41,8 @@ bool staging_sync(struct staging *staging, struct error *err);
 /* One rename (an exchange where the destination is replaced), parent fsynced, the old
  * tree removed.  The handle is then spent in either case, but must still be closed. */
 bool staging_publish(struct staging *staging, struct error *err);
+/* Did that rename happen?  What comes after it can fail. */
+bool staging_is_published(const struct staging *staging);
 /* Removes what is not published; NULL is fine. */
 void staging_close(struct staging *staging);
 

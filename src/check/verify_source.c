@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
+#include <unistd.h>
 
 /* ---- comparing ---------------------------------------------------------------------- */
 
@@ -215,13 +215,14 @@ open_model(struct comparing *comparing, const struct gpt2_config *config, struct
 }
 
 static bool
-compare_with(struct comparing *comparing, bool indexed, size_t *compared, struct error *err)
+compare_with(struct comparing *comparing, bool indexed, int *spooled, size_t *compared,
+	struct error *err)
 {
 	const struct verify_source_options *options = comparing->options;
 	struct shards_options               shards = {
 		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
-		.spool_directory = options->spool_directory, .iteration = options->iteration,
-		.indexed = indexed };
+		.spool_directory = options->spool_directory, .spooled = spooled,
+		.iteration = options->iteration, .indexed = indexed };
 	struct gpt2_config                  config;
 	char                                activation[64];
 	bool                                has_config, done;
@@ -249,7 +250,8 @@ verify_source(struct verify_run *run, const struct verify_source_options *option
 	size_t *compared, struct error *err)
 {
 	struct comparing comparing = { .run = run, .options = options };
-	bool             done = compare_with(&comparing, false, compared, err);
+	int              spooled = -1;
+	bool             done = compare_with(&comparing, false, &spooled, compared, err);
 
 	/* A zip inside a deflated member that cannot be read in one pass after all. */
 	if (!done && strcmp(err->slug, "walk") == 0) {
@@ -258,7 +260,9 @@ verify_source(struct verify_run *run, const struct verify_source_options *option
 		decision_log_fini(run->log);
 		decision_log_init(run->log);
 		comparing = (struct comparing){ .run = run, .options = options };
-		done = compare_with(&comparing, true, compared, err);
+		done = compare_with(&comparing, true, &spooled, compared, err);
 	}
+	if (spooled >= 0)
+		close(spooled);
 	return done;
 }

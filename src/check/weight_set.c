@@ -5,6 +5,7 @@
 #include "check/weight_index.h"
 #include "check/weight_read.h"
 #include "container/identify.h"
+#include "gpt2/gpt2_names.h"
 #include "gpt2/safetensors_file.h"
 #include "torch/torch_file.h"
 
@@ -19,7 +20,6 @@
 #define ARENA_LIMIT   ((size_t)512 << 20)
 #define PICKLE_MEMORY ((size_t)256 << 20)
 #define INDEX_BYTES   (UINT64_C(64) << 20)
-#define MAX_FILES     1000              /* each stays open */
 
 _Static_assert(SAFETENSORS_MAX_RANK == TENSOR_MAX_RANK, "shapes are copied");
 
@@ -206,8 +206,9 @@ add_file(struct opening *opening, int directory, const char *entry, const char *
 	struct weight_file *grown, *file;
 	char                name[256];
 
-	if (set->file_count == MAX_FILES)
-		return error_set(err, ERROR_LIMIT, "files", "more than %d weight files", MAX_FILES);
+	if (set->file_count == GPT2_MAX_WEIGHT_FILES)
+		return error_set(err, ERROR_LIMIT, "files", "more than %d weight files",
+			GPT2_MAX_WEIGHT_FILES);
 	grown = realloc(set->files, (set->file_count + 1) * sizeof *grown);
 	if (grown == NULL)
 		return error_no_memory(err, (set->file_count + 1) * sizeof *grown);
@@ -287,6 +288,8 @@ add_shards(struct opening *opening, const struct folder *folder,
 {
 	size_t end;
 
+	/* Each stays open, and another set may be that this one is compared with. */
+	input_file_allow(2 * (size_t)GPT2_MAX_WEIGHT_FILES);
 	for (size_t i = 0; i < index->count; i = end) {
 		const char *file = index->mappings[i].file;
 		size_t      first = opening->set->count;

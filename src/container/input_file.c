@@ -124,39 +124,66 @@ out:
 	return done;
 }
 
+static int
+share(int fd, struct error *err)
+{
+	int shared = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (shared < 0)
+		error_os(err, ERROR_NO_INPUT, "noinput", "cannot read standard input");
+	return shared;
+}
+
+/* *spooled: what a pipe held, or -1. */
 static struct input_file *
-open_standard_input(const char *spool_directory, struct error *err)
+open_standard_input(const char *spool_directory, int *spooled, struct error *err)
 {
 	struct stat status;
 	int         fd = -1;
 
-	if (fstat(STDIN_FILENO, &status) != 0) {
+	if (*spooled >= 0) {
+		fd = share(*spooled, err);
+	} else if (fstat(STDIN_FILENO, &status) != 0) {
 		error_os(err, ERROR_NO_INPUT, "noinput", "cannot read standard input");
 	} else if (S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode)) {
 		error_set(err, ERROR_NO_INPUT, "notreg", "standard input is %s",
 			kind_of(status.st_mode));
 	} else if (S_ISREG(status.st_mode)) {
-		if ((fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) < 0)
-			error_os(err, ERROR_NO_INPUT, "noinput", "cannot read standard input");
-	} else if ((fd = open_unlinked(spool_directory, err)) >= 0) {
-		if (!spool(STDIN_FILENO, fd, err)) {
-			close(fd);
-			fd = -1;
+		fd = share(STDIN_FILENO, err);
+	} else if ((*spooled = open_unlinked(spool_directory, err)) >= 0) {
+		if (spool(STDIN_FILENO, *spooled, err)) {
+			fd = share(*spooled, err);
+		} else {
+			close(*spooled);
+			*spooled = -1;
 		}
 	}
 	return fd < 0 ? NULL : adopt(fd, "-", err);
 }
 
 struct input_file *
-input_file_open(const char *path, const char *spool_directory, struct error *err)
+input_file_open_again(const char *path, const char *spool_directory, int *spooled,
+	struct error *err)
 {
 	struct input_file *file;
 
 	if (strcmp(path, "-") != 0)
 		return input_file_open_at(AT_FDCWD, path, path, err);
-	file = open_standard_input(spool_directory != NULL ? spool_directory : "/tmp", err);
+	file = open_standard_input(spool_directory != NULL ? spool_directory : "/tmp", spooled,
+		err);
 	if (file == NULL)
 		error_in_file(err, "-");
+	return file;
+}
+
+struct input_file *
+input_file_open(const char *path, const char *spool_directory, struct error *err)
+{
+	int                spooled = -1;
+	struct input_file *file = input_file_open_again(path, spool_directory, &spooled, err);
+
+	if (spooled >= 0)
+		close(spooled);
 	return file;
 }
 

@@ -27,7 +27,11 @@ struct input_file {
  */
 struct input_file *input_file_open(const char *path, const char *spool_directory,
 	struct error *err);
-/* The same for an entry of a directory that is already open; `shown` names it in messages. */
+/* A pipe can be read but once: what it held stays open as *spooled (-1 before), for the next
+ * opening and until the caller closes it. */
+struct input_file *input_file_open_again(const char *path, const char *spool_directory,
+	int *spooled, struct error *err);
+/* input_file_open() for an entry of a directory that is already open; `shown` names it in messages. */
 struct input_file *input_file_open_at(int directory, const char *entry, const char *shown,
 	struct error *err);
 /* Lets the process have so many files open, as far as it may: large runs wrote more than the

@@ -32,6 +32,7 @@ struct conversion {
 	struct destination_contents       replaced;     /* before it was */
 	bool                              assume_untied;
 	bool                              only_used;    /* --input-sha256 used */
+	int                               spooled;      /* of a pipe, for all attempts; -1: none */
 	struct shards                    *shards;
 	struct model                     *model;
 	struct plan                      *plan;

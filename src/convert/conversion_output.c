@@ -79,6 +79,8 @@ create_files(struct conversion *conversion, struct error *err)
 	conversion->fds = calloc(files->file_count, sizeof *conversion->fds);
 	if (conversion->fds == NULL)
 		return error_no_memory(err, files->file_count * sizeof *conversion->fds);
+	/* All of them are open until the end, beside what is read. */
+	input_file_allow(conversion->shards->input_count + files->file_count);
 	for (size_t i = 0; i < files->file_count; i++) {
 		conversion->fds[i] = staging_create(conversion->staging, files->files[i].name,
 			files->files[i].bytes, err);
@@ -290,10 +292,27 @@ deliver(struct conversion *conversion, struct error *err)
 		&& staging_publish(conversion->staging, err);
 }
 
+/* A result that is in its place has its statement, even where what it replaced could not go. */
+static bool
+publish_statement(struct conversion *conversion, bool is_delivered, struct error *err)
+{
+	struct error unused = { 0 };
+
+	if (conversion->statement == NULL)
+		return is_delivered;
+	if (!is_delivered) {
+		atomic_file_publish(conversion->statement, &unused);
+		return false;
+	}
+	return atomic_file_publish(conversion->statement, err)
+		|| error_hint(err, "the result itself is complete and in its place");
+}
+
 bool
 conversion_output_write(struct conversion *conversion, struct error *err)
 {
 	const struct m2h_convert_options *options = conversion->options;
+	bool                              is_delivered;
 
 	conversion->staging = options->stream != NULL ? staging_open_private(options->staging, err)
 		: staging_open(options->destination, options->replace, err);
@@ -303,17 +322,30 @@ conversion_output_write(struct conversion *conversion, struct error *err)
 	if (!write_weights(conversion, err) || !check_strict(conversion, err)
 	    || !take_inputs(conversion, err) || !write_card(conversion, err)
 	    || !write_manifest(conversion, err) || !write_provenance(conversion, err)
-	    || !answer_is_whole(&conversion->answer, err) || !deliver(conversion, err))
+	    || !answer_is_whole(&conversion->answer, err))
 		return false;
-	return conversion->statement == NULL || atomic_file_publish(conversion->statement, err)
-		|| error_hint(err, "the result itself is complete and in its place");
+	is_delivered = deliver(conversion, err);
+	return (is_delivered || staging_is_published(conversion->staging))
+		&& publish_statement(conversion, is_delivered, err);
+}
+
+/* Of the plan alone: conversion.json, whose size it has, will not have the note. */
+static void
+tell_uncompared(struct conversion *conversion)
+{
+	if (conversion->expected.is_given)
+		decision_log_note(&conversion->answer.log, NOTE_NOTE, "sha256-uncompared",
+			"--sha256 is not compared in a dry run, which does not read all of the input");
 }
 
 bool
 conversion_output_plan(struct conversion *conversion, struct error *err)
 {
-	return add_weights(conversion, err)
-		&& write_furniture(conversion, err) && check_strict(conversion, err)
-		&& take_inputs(conversion, err) && write_card(conversion, err)
-		&& write_manifest(conversion, err);
+	if (!add_weights(conversion, err)
+	    || !write_furniture(conversion, err) || !check_strict(conversion, err)
+	    || !take_inputs(conversion, err) || !write_card(conversion, err)
+	    || !write_manifest(conversion, err))
+		return false;
+	tell_uncompared(conversion);
+	return true;
 }

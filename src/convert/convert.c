@@ -1,5 +1,6 @@
 #include "convert/conversion.h"
 
+#include "base/path.h"
 #include "megatron/distributed.h"
 #include "megatron/known_classes.h"
 #include "megatron/shard_copies.h"
@@ -8,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SPARE_PERCENT      1            /* of free space, beside what is written */
 
@@ -95,7 +97,8 @@ open_source(struct conversion *conversion, bool indexed, struct error *err)
 	struct shards_options             shards_options = {
 		.arena_limit = SHARDS_ARENA_LIMIT(options->memory_limit),
 		.spool_directory = destination_parent(options->destination, parent, sizeof parent),
-		.iteration = options->iteration, .indexed = indexed };
+		.spooled = &conversion->spooled, .iteration = options->iteration,
+		.indexed = indexed };
 
 	if ((conversion->shards = shards_open(options->source, &shards_options, log, err)) == NULL)
 		return false;
@@ -229,6 +232,23 @@ start_again(struct conversion *conversion)
 	decision_log_init(&conversion->answer.log);
 }
 
+/* Of what is to be read the statement replaces nothing: neither what was named, nor a file in
+ * it, nor one of a tokenizer that would be found at the source. */
+static bool
+check_statement(const struct conversion *conversion, const char *read, struct error *err)
+{
+	const struct m2h_convert_options *options = conversion->options;
+	const char                       *statement = options->provenance;
+	char                              parent[PATH_MAX], name[PATH_MAX];
+
+	return destination_keeps(statement, read, options->replace, err)
+		&& destination_leaves(statement, read, options->replace, err)
+		&& (!tokenizer_source_searches(&conversion->tokenizer)
+			|| !tokenizer_files_knows(text_base_name(name, sizeof name, statement))
+			|| !path_is_inside(read, destination_parent(statement, parent, sizeof parent))
+			|| destination_leaves(statement, parent, options->replace, err));
+}
+
 /* Nothing that is to be read may be in what is to be replaced.  What a stream is made of has a
  * place of its own. */
 static bool
@@ -238,14 +258,15 @@ check_destination(const struct conversion *conversion, struct error *err)
 	const char *read[] = { options->source, options->sha256, options->config,
 		options->model_card, conversion->tokenizer.folder };
 
+	if (options->stream != NULL && !staging_check_private(options->staging, err))
+		return false;
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
 		if (read[i] == NULL)
 			continue;
 		if (options->stream == NULL
 		    && !destination_check(options->destination, read[i], options->replace, err))
 			return false;
-		if (options->provenance != NULL
-		    && !destination_keeps(options->provenance, read[i], options->replace, err))
+		if (options->provenance != NULL && !check_statement(conversion, read[i], err))
 			return false;
 	}
 	return options->provenance == NULL
@@ -399,6 +420,7 @@ m2h_convert(const struct m2h_convert_options *options)
 	if (conversion == NULL)
 		return NULL;
 	conversion->options = options;
+	conversion->spooled = -1;
 	answer_init(&conversion->answer);
 	done = digest_prepare() ? run(conversion, &err) : error_no_memory(&err, 0);
 	staging_close(conversion->staging);
@@ -408,6 +430,8 @@ m2h_convert(const struct m2h_convert_options *options)
 	output_directory_fini(&conversion->directory);
 	free(conversion->fds);
 	forget_source(conversion);
+	if (conversion->spooled >= 0)
+		close(conversion->spooled);
 	tokenizer_source_fini(&conversion->tokenizer);
 	expected_digest_fini(&conversion->expected);
 	model_card_fini(&conversion->card);

@@ -34,6 +34,16 @@ destination_keeps(const char *destination, const char *source, bool replace, str
 }
 
 bool
+destination_leaves(const char *file, const char *read, bool replace, struct error *err)
+{
+	if (!replace || !path_is_inside(file, read))
+		return true;
+	error_set(err, ERROR_USAGE, "sameio", "replacing '%s' would remove a file of '%s', which is "
+		"to be read", file, read);
+	return error_hint(err, "name a file elsewhere");
+}
+
+bool
 destination_check(const char *destination, const char *source, bool replace,
 	struct error *err)
 {

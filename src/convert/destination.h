@@ -13,6 +13,8 @@ bool destination_check(const char *destination, const char *source, bool replace
 /* Replacing what is there would not remove `source`. */
 bool destination_keeps(const char *destination, const char *source, bool replace,
 	struct error *err);
+/* Nor would replacing a file take one from the folder `read`, or from those below it. */
+bool destination_leaves(const char *file, const char *read, bool replace, struct error *err);
 /* What stands in a directory that is to be replaced; nothing where there is none. */
 struct destination_contents {
 	size_t count;

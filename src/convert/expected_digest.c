@@ -53,33 +53,64 @@ expected_digest_open(struct expected_digest *expected, const char *text, struct 
 	return read_list(expected, text, err);
 }
 
-/* Does the shorter path stand at the end of the longer, on a component's edge? */
-static bool
-ends_alike(const char *a, const char *b)
+static const char *
+skip_here(const char *path)
 {
-	size_t      x = strlen(a), y = strlen(b);
-	const char *longer = x >= y ? a : b, *shorter = x >= y ? b : a;
-	size_t      skip = x >= y ? x - y : y - x;
-
-	return strcmp(longer + skip, shorter) == 0
-		&& (skip == 0 || longer[skip - 1] == '/');
+	while (text_has_prefix(path, "./"))
+		path += 2;
+	return path;
 }
 
-static const struct sums_line *
-find_line(const struct expected_digest *expected, const char *path)
+/* Is `end` all of the path, or its last components? */
+static bool
+is_end(const char *end, const char *path)
 {
-	const struct sums_line *best = NULL;
+	size_t skip = strlen(path) - strlen(end);
+
+	return text_has_suffix(path, end) && (skip == 0 || path[skip - 1] == '/');
+}
+
+/* How much of the path the name tells, 0: it is another file's.  A name with more folders than
+ * the path is the least: any of them may be meant. */
+static size_t
+closeness(const char *name, const char *path)
+{
+	if (is_end(name, path))
+		return strlen(name) + 1;
+	return is_end(path, name) ? 1 : 0;
+}
+
+/* NULL: none, or two that are as close and differ. */
+static const struct sums_line *
+find_line(const struct expected_digest *expected, const char *path, struct error *err)
+{
+	const struct sums_line *best = NULL, *rival = NULL;
+	size_t                  closest = 0;
 
 	for (size_t i = 0; i < expected->sums.count; i++) {
 		const struct sums_line *line = &expected->sums.lines[i];
-		const char             *name = line->name;
+		const size_t            here = closeness(skip_here(line->name), skip_here(path));
 
-		while (text_has_prefix(name, "./"))
-			name += 2;
-		if (ends_alike(name, path) && (best == NULL || strlen(name) > strlen(best->name)))
+		if (here > closest) {
+			closest = here;
 			best = line;
+			rival = NULL;
+		} else if (here > 0 && here == closest && strcmp(line->sha256, best->sha256) != 0) {
+			rival = line;
+		}
 	}
-	return best;
+	if (best != NULL && rival == NULL)
+		return best;
+	if (best == NULL) {
+		error_set(err, ERROR_MISMATCH, "shalist",
+			"the checksum list does not name this file");
+	} else {
+		error_set(err, ERROR_MISMATCH, "shalist", "the checksum list is ambiguous: '%.80s' "
+			"and '%.80s' have different sums", best->name, rival->name);
+		error_hint(err, "name the checkpoint as the list does, or give its sum alone");
+	}
+	error_in_file(err, path);
+	return NULL;
 }
 
 bool
@@ -96,13 +127,9 @@ expected_digest_covers(const struct expected_digest *expected, const struct shar
 			shards->input_count);
 		return error_hint(err, "give --sha256 a SHA256SUMS file that lists all of them");
 	}
-	for (size_t i = 0; i < shards->input_count; i++) {
-		if (find_line(expected, shards->inputs[i]->name) != NULL)
-			continue;
-		error_set(err, ERROR_MISMATCH, "shalist",
-			"the checksum list does not name this file");
-		return error_in_file(err, shards->inputs[i]->name);
-	}
+	for (size_t i = 0; i < shards->input_count; i++)
+		if (find_line(expected, shards->inputs[i]->name, err) == NULL)
+			return false;
 	return true;
 }
 
@@ -110,7 +137,9 @@ static bool
 check_file(const struct expected_digest *expected, const char *name, const char *sha256,
 	struct error *err)
 {
-	const struct sums_line *line = expected->hex[0] == '\0' ? find_line(expected, name) : NULL;
+	struct error            unused = { 0 };
+	const struct sums_line *line = expected->hex[0] == '\0'
+		? find_line(expected, name, &unused) : NULL;
 	const char             *wanted = line != NULL ? line->sha256 : expected->hex;
 
 	if (wanted[0] == '\0' || strcmp(wanted, sha256) == 0)

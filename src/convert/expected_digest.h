@@ -6,8 +6,9 @@
 
 /*
  * What --sha256 says the input must be: 64 hex digits for a single file, or a SHA256SUMS
- * list that names every file of weights.  A listed name fits a file when it ends with that
- * file's folder and name or is the end of its path, component by component.
+ * list that names every file of weights.  Of the listed names that are the end of a file's path,
+ * component by component, the longest counts; where there is none, those that end with the path
+ * do, if their digests are one.
  */
 struct expected_digest {
 	bool         is_given;

@@ -151,6 +151,19 @@ add_use(struct text *to, const struct manifest *manifest)
 		has_tokenizer ? "tokenizer = AutoTokenizer.from_pretrained(\".\")\n" : "");
 }
 
+/* Of the whole file, or of the parts that were read.  Zeros where it is not known yet, in a dry
+ * run, so that the length comes out right. */
+static void
+add_digest(struct text *to, const struct manifest_file *input)
+{
+	if (input->ranges_sha256[0] != '\0')
+		text_add(to, "SHA-256 of the parts that were read `%s`\n", input->ranges_sha256);
+	else if (input->sha256[0] != '\0')
+		text_add(to, "SHA-256 `%s`\n", input->sha256);
+	else
+		text_add(to, "SHA-256 `%064d`\n", 0);
+}
+
 static void
 add_input_name(struct text *to, const char *name)
 {
@@ -173,11 +186,8 @@ add_source(struct text *to, const struct manifest *manifest)
 
 		text_add(to, "- ");
 		add_input_name(to, input->name);
-		text_add(to, ", %" PRIu64 " bytes, SHA-256 ", input->bytes);
-		if (input->sha256[0] != '\0')
-			text_add(to, "`%s`\n", input->sha256);
-		else
-			text_add(to, "`%064d`\n", 0);
+		text_add(to, ", %" PRIu64 " bytes, ", input->bytes);
+		add_digest(to, input);
 		for (size_t s = 0; s < shards->count; s++) {
 			if (shards->items[s].input != i)
 				continue;

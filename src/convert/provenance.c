@@ -140,19 +140,30 @@ write_dependency(struct json_writer *w, const char *name, const char *sha256,
 	json_close(w, '}');
 }
 
+/* The files of the checkpoint, ranks with their folders; after them those of a tokenizer. */
+static void
+write_inputs(struct json_writer *w, const struct manifest *manifest)
+{
+	char name[4096];
+
+	for (size_t i = 0; i < manifest->input_count; i++) {
+		if (i < manifest->shards->input_count)
+			answer_input_name(manifest->shards, i, name, sizeof name);
+		else
+			text_format(name, sizeof name, "%s", manifest->inputs[i].name);
+		write_dependency(w, name, manifest->inputs[i].sha256,
+			manifest->inputs[i].ranges_sha256);
+	}
+}
+
 static void
 write_dependencies(struct json_writer *w, const struct provenance *provenance)
 {
-	const struct manifest            *manifest = provenance->manifest;
 	const struct m2h_convert_options *options = provenance->options;
 	char                              name[4096], sha256[DIGEST_HEX_SIZE];
 
 	json_open_member(w, "resolvedDependencies", '[');
-	for (size_t i = 0; i < manifest->input_count; i++) {
-		answer_input_name(manifest->shards, i, name, sizeof name);
-		write_dependency(w, name, manifest->inputs[i].sha256,
-			manifest->inputs[i].ranges_sha256);
-	}
+	write_inputs(w, provenance->manifest);
 	if (options->config != NULL)
 		write_dependency(w, text_base_name(name, sizeof name, options->config),
 			provenance->given->sha256, "");

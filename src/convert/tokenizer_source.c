@@ -55,10 +55,16 @@ tokenizer_source_name(struct tokenizer_source *source, const char *option, struc
 /* ---- what came with the checkpoint ------------------------------------------------ */
 
 bool
+tokenizer_source_searches(const struct tokenizer_source *source)
+{
+	return source->folder == NULL && !source->is_unwanted;
+}
+
+bool
 tokenizer_source_find(struct tokenizer_source *source, const struct shards *shards,
 	const char *path, struct decision_log *log, struct error *err)
 {
-	if (source->folder != NULL || source->is_unwanted)
+	if (!tokenizer_source_searches(source))
 		return true;
 	source->tokenizer = tokenizer_search(shards, path, &source->files, &source->where, log,
 		err);

@@ -24,7 +24,9 @@ struct tokenizer_source {
  * folder or a file is not there; else as tokenizer_read(). */
 bool tokenizer_source_name(struct tokenizer_source *source, const char *option,
 	struct error *err);
-/* Unless a folder was named or none is wanted. */
+/* Neither was a folder named nor is none wanted: files are looked for. */
+bool tokenizer_source_searches(const struct tokenizer_source *source);
+/* Where they are. */
 bool tokenizer_source_find(struct tokenizer_source *source, const struct shards *shards,
 	const char *path, struct decision_log *log, struct error *err);
 /* For model_options: 0 where nothing was found. */

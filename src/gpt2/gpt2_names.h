@@ -29,6 +29,8 @@ struct gpt2_sizes {
 
 #define GPT2_NAME_SIZE 64
 #define GPT2_MAX_RANK  4
+/* Of one form: whoever compares two directories has all of both open. */
+#define GPT2_MAX_WEIGHT_FILES 1000
 struct gpt2_tensor {
 	enum gpt2_part part;
 	unsigned       layer;

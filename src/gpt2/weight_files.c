@@ -7,7 +7,6 @@
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define NO_FILE     SIZE_MAX
-#define MAX_FILES   99999               /* as many as five digits count */
 
 static const struct format_facts {
 	const char *stem, *suffix, *index;
@@ -224,9 +223,11 @@ add_format(struct weight_files *files, const struct stored_tensor *tensors, size
 	if (sorted == NULL || deal.file_of == NULL)
 		return error_no_memory(err, count * sizeof *deal.file_of);
 	deal_out(tensors, count, options->shard_bytes, &deal);
-	if (deal.file_count > MAX_FILES)
-		return error_set(err, ERROR_LIMIT, "shards", "%zu weight files (at most %d)",
-			deal.file_count, MAX_FILES);
+	if (deal.file_count > GPT2_MAX_WEIGHT_FILES) {
+		error_set(err, ERROR_LIMIT, "shards", "%zu weight files (at most %d)",
+			deal.file_count, GPT2_MAX_WEIGHT_FILES);
+		return error_hint(err, "a larger --max-shard-size makes fewer");
+	}
 	fill_files(files, tensors, count, &deal, first);
 	files->file_count += deal.file_count;
 	for (size_t f = 0; f < deal.file_count && done; f++) {

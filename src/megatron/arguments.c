@@ -355,6 +355,24 @@ take_given_activation(const struct arguments_given *given, struct activation_cho
 	return true;
 }
 
+/* The option is the user's word, and what it goes against is told. */
+static bool
+take_activation_option(const char *option, struct activation_choice *choice,
+	struct decision_log *log, struct error *err)
+{
+	enum activation activation;
+
+	if (!arguments_find_activation(option, &activation))
+		return error_set(err, ERROR_USAGE, "usage",
+			"--activation %s: gelu_new, gelu or relu2 is expected", option);
+	if (choice->source != NULL && activation != choice->activation)
+		decision_log_note(log, NOTE_NOTE, "activation-overridden", "--activation %s, though "
+			"the checkpoint has %s (%s)", option, activation_names[choice->activation],
+			choice->source);
+	*choice = (struct activation_choice){ activation, "option" };
+	return true;
+}
+
 static bool
 decide_activation(struct arguments *arguments, enum dialect dialect, const struct value *args,
 	const struct model_options *options, struct decision_log *log, struct error *err)
@@ -362,11 +380,8 @@ decide_activation(struct arguments *arguments, enum dialect dialect, const struc
 	struct activation_choice choice = choose_activation(dialect, args);
 
 	if (options->activation != NULL) {
-		if (!arguments_find_activation(options->activation, &choice.activation))
-			return error_set(err, ERROR_USAGE, "usage",
-				"--activation %s: gelu_new, gelu or relu2 is expected",
-				options->activation);
-		choice.source = "option";
+		if (!take_activation_option(options->activation, &choice, log, err))
+			return false;
 	} else if (!take_given_activation(options->given, &choice, err)) {
 		return false;
 	} else {

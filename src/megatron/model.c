@@ -267,6 +267,17 @@ doubt_label(const struct model *model, const struct shard_header *header,
 		"(--qkv-layout overrides)", (int)model->qkv_layout, header->label);
 }
 
+/* The option is the user's word, and the label that it goes against is told. */
+static void
+tell_overridden(const struct model *model, const struct shard_header *header,
+	struct decision_log *log)
+{
+	if (header->has_label && header->layout != model->qkv_layout)
+		decision_log_note(log, NOTE_NOTE, "qkv-overridden", "--qkv-layout %d, though "
+			"checkpoint_version %s has layout %d", (int)model->qkv_layout, header->label,
+			(int)header->layout);
+}
+
 /* The option, else the label, else the age of the names. */
 static bool
 decide_layout(struct model *model, const struct shard_header *header,
@@ -289,8 +300,7 @@ decide_layout(struct model *model, const struct shard_header *header,
 		text_format(source, sizeof source, "%s, no label", dialect_names(model->dialect));
 	}
 	decision_log_decide(log, "qkv_layout", source, "%d", (int)model->qkv_layout);
-	if (!given)
-		doubt_label(model, header, log);
+	(given ? tell_overridden : doubt_label)(model, header, log);
 	return true;
 }
 

@@ -185,7 +185,9 @@ open_file(struct shards *shards, const char *path, const struct shards_options *
 		return false;
 	if ((shards->inputs = arena_take(&shards->arena, 1, sizeof *shards->inputs)) == NULL)
 		return error_no_memory(err, sizeof *shards->inputs);
-	shards->inputs[0] = input_file_open(path, options->spool_directory, err);
+	shards->inputs[0] = options->spooled != NULL
+		? input_file_open_again(path, options->spool_directory, options->spooled, err)
+		: input_file_open(path, options->spool_directory, err);
 	if (shards->inputs[0] == NULL)
 		return false;
 	shards->input_count = 1;

@@ -52,6 +52,7 @@ struct shards {
 
 struct shards_options {
 	const char *spool_directory;    /* for a standard input that cannot seek */
+	int        *spooled;            /* as of input_file_open_again(); NULL: one opening */
 	const char *iteration;          /* --iteration: "release", "5000" or NULL */
 	size_t      arena_limit;        /* per torch file */
 	bool        indexed;            /* never walk a zip inside a deflated member */

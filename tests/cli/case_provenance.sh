@@ -18,6 +18,32 @@ try -o out/ --provenance folder/../out
 try -o folder -f --provenance folder/p.json
 try -f -o out --provenance model.zip
 cat folder/old.json
+# What is to be read is not replaced, whatever it is named by and wherever it would be found.
+cp -r "$FIXTURES/ngc/good-label-2.0-tp2" ck
+"$MEGATRON2HF" convert -q model.zip --num-attention-heads 2 -o made
+mkdir -p tokens shelf
+cp made/vocab.json made/merges.txt tokens
+cp model.zip made/vocab.json made/merges.txt shelf
+echo '{"n_head": 2}' >config.json
+echo '# Mine' >card.md
+sha256sum model.zip >sums
+read=$(find ck shelf tokens config.json card.md sums -type f | sort)
+before=$(cksum $read)
+keep() {
+	file=$1
+	shift
+	echo "\$ megatron2hf convert -f $* --provenance $file"
+	"$MEGATRON2HF" convert -q -f -o none --provenance "$file" "$@" 2>&1
+	echo "status $?"
+}
+keep ck/latest_checkpointed_iteration.txt ck --vocab-size 101
+keep tokens/vocab.json model.zip --num-attention-heads 2 --tokenizer tokens
+keep shelf/vocab.json shelf/model.zip --num-attention-heads 2
+keep config.json model.zip --config config.json
+keep card.md model.zip --num-attention-heads 2 --model-card card.md
+keep sums model.zip --num-attention-heads 2 --sha256 sums
+[ "$(cksum $read)" = "$before" ] || echo 'something that was read is gone'
+rm -r ck made tokens shelf config.json card.md sums
 try -o out --provenance p.json
 try -f -o out --provenance p.json
 "$MEGATRON2HF" convert -q model.zip --num-attention-heads 2 -o - --stream tar --staging folder \

@@ -15,6 +15,9 @@ cat model.zip | convert -q - | tar tf - | tail -n 1
 convert -q model.zip >/dev/full
 staging=absent convert -q model.zip
 staging=model.zip convert -q model.zip
+# The plan refuses what the run would.
+staging=absent convert -n -q model.zip
+staging=model.zip convert -n -q model.zip
 # Nothing on standard output when the input is bad.
 head -c 200000 model.zip >cut.zip
 convert -q cut.zip | wc -c

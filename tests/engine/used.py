@@ -32,7 +32,7 @@ def one_form(bench, form, file, storages):
     bench.expect(f"{form}: full", status == 0, said)
     provenance = bench.folder / f"{form}.json"
     status, said = bench.convert(file, *OPTIONS, "--input-sha256", "used", "--provenance",
-                                 str(provenance))
+                                 str(provenance), "--model-card", "auto")
     bench.expect(f"{form}: used", status == 0 and "hold no weights" in said, status, said)
     bench.expect(f"{form}: the same bytes", (bench.out / "model.safetensors").read_bytes()
                  == weights)
@@ -54,6 +54,9 @@ def one_form(bench, form, file, storages):
         "predicate"]["buildDefinition"]["resolvedDependencies"]
     bench.expect(f"{form}: provenance", "digest" not in told
                  and told["annotations"] == {"sha256_of_ranges": digest}, told)
+    card = (bench.out / "README.md").read_text()
+    bench.expect(f"{form}: the model card", f"SHA-256 of the parts that were read `{digest}`"
+                 in card and "0" * 64 not in card, card)
     bench.expect(f"{form}: verify", bench.verify() == 0)
     damage(bench, form, file, content, skipped)
     if bench.has_strace:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pickle
+import resource
 import shutil
 import struct
 import subprocess
@@ -261,6 +262,18 @@ def test_4_18(temp):
     check(files == index["weight_map"], "the index tells where every tensor is")
 
 
+def test_many_files(temp):
+    """More files than the usual limit lets be open, of which each stays open to the end."""
+    few = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (24, few[1]))
+    try:
+        convert(temp, *mini, "--weights", "both", "--max-shard-size", "1KB")
+        twin = subprocess.run([tool, "diff", "-q", temp, temp], capture_output=True, text=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, few)
+    check(len(os.listdir(temp)) > 24 and twin.returncode == 0, f"many files: {twin}")
+
+
 def test_threads(temp):
     """The same bytes with any number of threads, from any folder, of every form at once."""
     rich = ("--weights", "both", "--dtype", "bfloat16", "--max-shard-size", "200KB",
@@ -274,7 +287,8 @@ def test_threads(temp):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    for test in test_saved, test_types, test_overflow, test_digests, test_4_18, test_threads:
+    for test in test_saved, test_types, test_overflow, test_digests, test_4_18, test_many_files, \
+            test_threads:
         test(os.path.join(folder, "out"))
 print(f"forms: {passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -120,7 +120,28 @@ expect 'a statement for several ranks' sh -c '"$0" convert -q "$1" -o ranks --pr
     --num-attention-heads 4 || "$0" convert -q "$1" -o ranks --provenance ranks.json' "$m2h" "$ranks"
 expect 'the digests of all ranks' python3 "$here/read_provenance.py" ranks.json ranks \
     $(find "$ranks" -name '*.pt' | sort)
+mkdir named beside
+cp stated/vocab.json stated/merges.txt named
+cp "$model" named/vocab.json named/merges.txt beside
+expect 'a statement with a tokenizer' convert "$model" tokens --tokenizer named \
+    --provenance tokens.json
+expect 'its files too' python3 "$here/read_provenance.py" tokens.json tokens "$model" \
+    named/vocab.json named/merges.txt
+expect 'a statement with a tokenizer that was found' convert beside/good-ngc-mini.zip found \
+    --provenance found.json
+expect 'these files too' python3 "$here/read_provenance.py" found.json found "$model" \
+    beside/vocab.json beside/merges.txt
 expect 'nothing beside them' sh -c 'test -z "$(ls -A | grep m2h)"'
+
+# What is replaced lies too deep to be removed: the result is there, and so is its statement.
+replace_deep() {
+	mkdir -p "deep/$(printf '%040d' 0 | sed 's,0,d/,g')"
+	convert "$model" deep --provenance deep.json --force
+	[ $? -eq 7 ]
+}
+expect 'an old tree that cannot be removed' replace_deep
+expect 'the statement of the new one' python3 "$here/read_provenance.py" deep.json deep "$model"
+rm -rf .deep.m2h-*
 
 # The statement cannot be synced: nothing appears.  It cannot be moved: all else is there.
 fault() {       # CALL WHEN

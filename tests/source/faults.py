@@ -145,6 +145,11 @@ def a_walk_that_ends(bench):
         archive.write(inner, "release/mp_rank_00/model_optim_rng.pt")
     directory, told = bench.directory("ngc/good-torchzip.pt")
     bench.verify("swapped entries", directory.path, ["--source", outer, *told[2:]])
+    for command in (["verify", directory.path, "--source", "-"],
+                    ["convert", "-", "-o", bench.folder / "from-pipe"]):
+        status, _, words = bench.run(*command, *told[2:], "-q", input=outer.read_bytes())
+        bench.note(f"swapped entries, {command[0]} from a pipe",
+                   [] if status == 0 else [words])
     directory.config["n_positions"] = 25
     directory.save()
     words = bench.verify("swapped entries, one fault", directory.path,
