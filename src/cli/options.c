@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "base/path.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -416,7 +417,7 @@ set_report(struct options *options, const struct option_spec *spec, const char *
 
 		if (report.file == NULL && other == NULL)
 			return true;            /* said twice, done once */
-		if (report.file != NULL && other != NULL && strcmp(report.file, other) == 0)
+		if (report.file != NULL && other != NULL && path_is_same_place(report.file, other))
 			return error_set(err, ERROR_USAGE, "usage",
 				"--report: two reports for the file \"%s\"", other);
 	}

@@ -355,6 +355,24 @@ for form in ["junit=", "sarif="]:
             (good + "/config.json", 2, "into the directory"), ("good/../good/x", 2, "into the")]:
         check_refused(["good", "--report", form + target], status, words, form + target)
 check_refused([".", "--report", "junit=x"], 2, "into the directory", "cwd")
+check_refused(["good", "--report", "github"], 2, "into the directory", "summary",
+              env={"GITHUB_STEP_SUMMARY": "link"})
+check_refused(["good", "--report", "junit=same", "--report", "sarif=./same"], 2, "two reports", "twice")
+
+# Nor what is read besides the directory.
+os.mkdir(os.path.join(BOX, "checkpoint"))
+for name in ["checkpoint/model.pt", "key.pem", "ca.pem", "good.sig"]:
+    with open(os.path.join(BOX, name), "wb") as file:
+        file.write(b"kept")
+for given, target in [
+        (["--source", "checkpoint/model.pt"], "checkpoint/../checkpoint/model.pt"),
+        (["--source", "checkpoint"], "checkpoint/model.pt"), (["--source", "checkpoint"], "checkpoint/new"),
+        (["--signature", "good.sig", "--key", "key.pem"], "./good.sig"),
+        (["--signature", "good.sig", "--key", "key.pem"], "key.pem"),
+        (["--signature", "good.sig", "--ca", "ca.pem"], "ca.pem")]:
+    check_refused(["good"] + given + ["--report", "sarif=" + target], 2, "which is to be read", target)
+    if os.path.exists(os.path.join(BOX, target)):
+        check(open(os.path.join(BOX, target), "rb").read() == b"kept", target + " as it was")
 check(run(["verify", "good"])[0] == 0, "good is whole")
 
 # The room ends while it is written: the old file stays, and a mismatch is not what counts.
