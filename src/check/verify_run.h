@@ -40,6 +40,7 @@ struct verify_run {
 	size_t                problem_room;
 	bool                  is_full;          /* of problems, and that was said */
 	struct decision_log  *log;
+	unsigned              threads;          /* 0: all cores allowed */
 	verify_progress      *progress;         /* may be NULL */
 	void                 *context;
 	uint64_t              done, total;      /* bytes */

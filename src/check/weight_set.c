@@ -228,12 +228,12 @@ add_file(struct opening *opening, int directory, const char *entry, const char *
 static const struct candidate {
 	enum weight_form form;
 	const char      *name;
-	bool             is_index;
+	enum weight_form shards;        /* of an index; else WEIGHTS_ANY */
 } candidates[] = {
-	{ WEIGHTS_SAFETENSORS, "model.safetensors", false },
-	{ WEIGHTS_SAFETENSORS, "model.safetensors.index.json", true },
-	{ WEIGHTS_TORCH, "pytorch_model.bin", false },
-	{ WEIGHTS_TORCH, "pytorch_model.bin.index.json", true },
+	{ WEIGHTS_SAFETENSORS, "model.safetensors", WEIGHTS_ANY },
+	{ WEIGHTS_SAFETENSORS, "model.safetensors.index.json", WEIGHTS_SAFETENSORS_SHARDS },
+	{ WEIGHTS_TORCH, "pytorch_model.bin", WEIGHTS_ANY },
+	{ WEIGHTS_TORCH, "pytorch_model.bin.index.json", WEIGHTS_TORCH_SHARDS },
 };
 
 /* A directory that is open, and what it was called. */
@@ -343,7 +343,7 @@ add_directory(struct opening *opening, const struct folder *folder, enum weight_
 		struct stat             found;
 		struct text             shown = { 0 };
 
-		if (form != WEIGHTS_ANY && form != candidate->form)
+		if (form != WEIGHTS_ANY && form != candidate->form && form != candidate->shards)
 			continue;
 		if (fstatat(folder->fd, candidate->name, &found, 0) != 0) {
 			if (errno == ENOENT)
@@ -352,7 +352,7 @@ add_directory(struct opening *opening, const struct folder *folder, enum weight_
 				candidate->name);
 			return error_in_file(err, folder->path);
 		}
-		if (!candidate->is_index)
+		if (candidate->shards == WEIGHTS_ANY)
 			return add_entry(opening, folder, candidate->name, candidate->form, err);
 		if (add_index(opening, folder, candidate, err))
 			return true;

@@ -35,7 +35,10 @@ struct weight_set {
 	struct arena          arena;
 };
 
-enum weight_form { WEIGHTS_ANY, WEIGHTS_SAFETENSORS, WEIGHTS_TORCH };
+enum weight_form {
+	WEIGHTS_ANY, WEIGHTS_SAFETENSORS, WEIGHTS_TORCH,
+	WEIGHTS_SAFETENSORS_SHARDS, WEIGHTS_TORCH_SHARDS,       /* by the index of a directory */
+};
 
 /*
  * `path` is a Hugging Face directory (model.safetensors, or model.safetensors.index.json with

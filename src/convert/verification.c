@@ -67,8 +67,8 @@ check_directory(void *context, struct error *err)
 {
 	struct task *task = context;
 
-	return verify_directory(task->options->directory, task->trust, on_progress, task,
-		&task->result, task->log, err);
+	return verify_directory(task->options->directory, task->trust, task->options->threads,
+		on_progress, task, &task->result, task->log, err);
 }
 
 static unsigned

@@ -57,7 +57,7 @@ static const struct edit {
 	{ "a list", CONFIG, NULL, "[]", "3 config.json *", "" },
 	{ "empty", CONFIG, NULL, "", "3 config.json json;", "" },
 	{ "no generation config", "generation_config.json", NULL, "{}", "", "" },
-	{ "an index beside the file", INDEX, NULL, "{}", "", "weights-twice" },
+	{ "an index beside the file", INDEX, NULL, "{}", "3 " INDEX " vindex;", "weights-twice" },
 }, index_edits[] = {
 	{ "metadata is a list", INDEX, "{\"total_size\"", "[],\"x\":{\"total_size\"", "", "" },
 	{ "no metadata", INDEX, "\"metadata\"", "\"meta\"", "", "" },
@@ -98,7 +98,7 @@ check_directory(const char *what, const char *problems, const char *note)
 	struct error         err = { 0 };
 
 	decision_log_init(&log);
-	CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s: %s", what, err.text);
+	CHECK(verify_directory(".", NULL, 1, NULL, NULL, &result, &log, &err), "%s: %s", what, err.text);
 	describe(&result, &found);
 	CHECK(is_as_expected(found.length > 0 ? found.bytes : "", problems),
 		"%s: expected \"%s\", found \"%s\" (%s)", what, problems,
