@@ -32,6 +32,8 @@ struct weight_set {
 	size_t                count;
 	struct weight_file   *files;
 	size_t                file_count;
+	const char           *passed_over;      /* more weights of the directory that WEIGHTS_ANY
+	                                         * did not take; NULL: none */
 	struct arena          arena;
 };
 
