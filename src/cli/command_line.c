@@ -246,7 +246,7 @@ static bool
 check_source(const struct parser *parser, struct error *err)
 {
 	static const char *const names[] = { "num-attention-heads", "vocab-size", "qkv-layout",
-		"activation", "iteration", "replicas", "tolerance" };
+		"activation", "iteration", "replicas", "memory-limit", "tolerance" };
 
 	if (parser->options->command != COMMAND_VERIFY || parser->options->source != NULL)
 		return true;
