@@ -334,6 +334,24 @@ for number in range(1100):
 made = check_all("many", 1, "many")
 check(len(made["problems"]) == 1000, "many: %d problems" % len(made["problems"]))
 
+# ---- what has no name in the directory -------------------------------------------------
+
+def check_places(arguments, wanted, what):
+    made = json.loads(run(["verify", "good", "--json"] + arguments)[1])
+    found = [problem["file"] for problem in made["problems"]]
+    check(found == [wanted or None], "%s: %s" % (what, found))
+    out = run(["verify", "good", "--report", "github"] + arguments)[1].decode()
+    place = "::error file=good" + ("/" + wanted if wanted else "") + ","
+    check(place in out, "%s: %s" % (what, out))
+
+
+with open(os.path.join(BOX, "cut.pt"), "wb") as file:
+    file.write(b"PK")
+check_places(["--source", "gone.pt"], "", "no checkpoint")
+check_places(["--source", "./cut.pt"], "", "a checkpoint that is cut")
+check_places(["--signature", "gone.sig", "--key", "gone.pem"], "", "no key")
+check_places(["--signature", "good/gone.sig", "--key", "good/config.json"], "config.json", "a key in it")
+
 # ---- files that cannot be written ------------------------------------------------------
 
 def check_refused(arguments, status, words, what, **more):
