@@ -29,7 +29,8 @@ struct verify_entry {
 	bool             has_tensors;   /* the structure is sound */
 	struct safetensors_tensor *tensors;     /* sorted by name */
 	size_t           tensor_count;
-	size_t           manifest_count;        /* tensors that conversion.json places here */
+	bool             is_output;     /* conversion.json lists it */
+	size_t           manifest_count;        /* tensors that it places here */
 };
 
 /* One verification while it runs.  Used by one thread. */

@@ -38,6 +38,7 @@ static const struct edit {
 	{ "tensor without name", MANIFEST, "\"tensors\":[{\"name\"", "\"tensors\":[{\"nome\"", ENTRY_BROKEN, "" },
 	{ "tensor without dtype", MANIFEST, "\"dtype\"", "\"dtipe\"", ENTRY_BROKEN, "" },
 	{ "tensor without shape", MANIFEST, "\"shape\"", "\"shope\"", ENTRY_BROKEN, "" },
+	{ "no tensors", MANIFEST, "\"tensors\":[", "\"tensors\":[],\"x\":[", "1 model.safetensors manifest;", "" },
 	{ "tensor without offset", MANIFEST, "\"offset\"", "\"ofset\"", ENTRY_BROKEN, "" },
 	{ "tensor without bytes", MANIFEST, "\"bytes\":24}", "\"byte\":24}", ENTRY_BROKEN, "" },
 	{ "shape is a text", MANIFEST, "\"shape\":[12]", "\"shape\":\"12\"", ENTRY_BROKEN, "" },
