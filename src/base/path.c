@@ -31,6 +31,19 @@ path_is_inside(const char *path, const char *other)
 	}
 }
 
+bool
+path_is_same_place(const char *a, const char *b)
+{
+	char        parent_a[PATH_MAX], parent_b[PATH_MAX], name_a[PATH_MAX], name_b[PATH_MAX];
+	struct stat at_a, at_b;
+
+	return strcmp(text_base_name(name_a, sizeof name_a, a),
+			text_base_name(name_b, sizeof name_b, b)) == 0
+		&& stat(path_parent(a, parent_a, sizeof parent_a), &at_a) == 0
+		&& stat(path_parent(b, parent_b, sizeof parent_b), &at_b) == 0
+		&& is_same(&at_a, &at_b);
+}
+
 char *
 path_parent(const char *path, char *to, size_t size)
 {

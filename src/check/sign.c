@@ -3,6 +3,7 @@
 #include "base/atomic_file.h"
 #include "base/certificate.h"
 #include "base/descriptor.h"
+#include "base/path.h"
 #include "base/signals.h"
 #include "check/pem_file.h"
 #include "check/signature.h"
@@ -187,7 +188,26 @@ hash_all(struct signing *signing, struct error *err)
 	return true;
 }
 
-/* --force takes the place of an earlier signature, not of a file that is to be signed. */
+/* Neither the key nor the certificate is replaced, --force or not. */
+static bool
+check_spares(const struct sign_result *result, const char *input, struct error *err)
+{
+	if (input == NULL || !path_is_inside(result->output, input))
+		return true;
+	error_set(err, ERROR_USAGE, "sameio", "the signature would take the place of '%s', which "
+		"it is made with", input);
+	return error_hint(err, "name another output file");
+}
+
+static bool
+check_inputs(const struct sign_order *order, const struct sign_result *result, struct error *err)
+{
+	return check_spares(result, order->key, err)
+		&& check_spares(result, order->certificate, err);
+}
+
+/* --force takes the place of an earlier signature, not of a file of the directory, be it one
+ * that is signed or git's. */
 static bool
 check_replaced(const struct signing *signing, const char *name, struct error *err)
 {
@@ -223,13 +243,15 @@ choose_ignored(struct signing *signing, struct error *err)
 	if (!signed_files_name_inside(signing->order->directory, result->output, name, sizeof name,
 		err))
 		return false;
-	if (name[0] == '\0' || statement_ignores(&result->statement, name))
+	if (name[0] == '\0' || strcmp(name, SIGNATURE) == 0)
+		return true;
+	if (!check_replaced(signing, name, err))
+		return false;
+	if (statement_ignores(&result->statement, name))
 		return true;
 	if (!text_is_utf8(name, strlen(name)))
 		return error_set(err, ERROR_USAGE, "usage",
 			"--output: the name of a signature in the directory must be UTF-8");
-	if (!check_replaced(signing, name, err))
-		return false;
 	ignored[IGNORED_COUNT] = arena_copy(&result->arena, name, strlen(name));
 	result->statement.ignored_count++;
 	return ignored[IGNORED_COUNT] != NULL || error_no_memory(err, strlen(name));
@@ -343,7 +365,7 @@ sign_directory(const struct sign_order *order, struct sign_result *result,
 	else
 		done = atomic_file_check(result->output, order->replace, err)
 			&& read_key(&signing, err) && read_chain(&signing, err)
-			&& sign_all(&signing, err);
+			&& check_inputs(order, result, err) && sign_all(&signing, err);
 	free(signing.block);
 	certificate_close(signing.chain);
 	ecdsa_close(signing.key);

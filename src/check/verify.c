@@ -228,11 +228,11 @@ check_all(struct verify_run *run, struct error *err)
 
 bool
 verify_directory(const char *directory, const struct verify_trust *trust,
-	verify_progress *progress, void *context, struct verify_result *result,
+	unsigned threads, verify_progress *progress, void *context, struct verify_result *result,
 	struct decision_log *log, struct error *err)
 {
 	struct verify_run run = { .path = directory, .result = result, .log = log,
-		.trust = trust, .progress = progress, .context = context };
+		.trust = trust, .threads = threads, .progress = progress, .context = context };
 	bool              done;
 
 	*result = (struct verify_result){ 0 };

@@ -40,7 +40,8 @@ typedef void verify_progress(void *context, uint64_t done, uint64_t total);
  * of model.safetensors, config.json against the tensors, tokenizer against the vocabulary,
  * files that are missing or extra.  Reads each file once.  pytorch_model.bin is held to the
  * rules for checkpoints: its pickle is read, never executed, and every record is checked.
- * With `trust` (may be NULL) the files are also compared with what was signed.
+ * With `trust` (may be NULL) the files are also compared with what was signed.  Of `threads`
+ * (0: all cores allowed) the comparison of two forms of the weights takes at most two.
  *
  * false: it could not begin or go on (no such directory, no memory, a signal).  Problems are
  * no failure.  verify_fini in either case.  Names in problems and files are relative to the
@@ -49,7 +50,7 @@ typedef void verify_progress(void *context, uint64_t done, uint64_t total);
  * 9 5 3 8 4 6 7 1, or NULL.
  */
 bool verify_directory(const char *directory, const struct verify_trust *trust,
-	verify_progress *progress, void *context, struct verify_result *result,
+	unsigned threads, verify_progress *progress, void *context, struct verify_result *result,
 	struct decision_log *log, struct error *err);
 const struct error *verify_severest(const struct verify_result *result);
 void verify_fini(struct verify_result *result);

@@ -191,22 +191,48 @@ compare_sizes(struct verify_run *run, const struct arguments *arguments,
 	}
 }
 
+/* Of what only training depends on, a checkpoint that does not tell makes no other value
+ * doubtful. */
+static void
+compare_reals(struct verify_run *run, const struct arguments *arguments,
+	const struct gpt2_config *config)
+{
+	const struct {
+		const char *key;
+		double      found, expected;
+		bool        is_for_training;
+	} rows[] = {
+		{ "layer_norm_epsilon", config->layer_norm_epsilon, arguments->layernorm_epsilon,
+		  false },
+		{ "attn_pdrop", config->attn_pdrop, arguments->attention_dropout, true },
+		{ "embd_pdrop", config->embd_pdrop, arguments->embedding_dropout, true },
+		{ "resid_pdrop", config->resid_pdrop, arguments->hidden_dropout, true },
+		{ "initializer_range", config->initializer_range, arguments->init_method_std, true },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char found[TEXT_NUMBER_SIZE], expected[TEXT_NUMBER_SIZE];
+
+		if ((rows[i].is_for_training && !is_told(run->log, rows[i].key))
+		    || (rows[i].found <= rows[i].expected && rows[i].found >= rows[i].expected))
+			continue;
+		report(run, rows[i].key, text_double(found, rows[i].found),
+			text_double(expected, rows[i].expected));
+	}
+}
+
 void
 verify_config_compare(struct verify_run *run, const struct arguments *arguments,
 	const struct gpt2_config *config)
 {
 	enum activation activation;
-	char            found[TEXT_NUMBER_SIZE], expected[TEXT_NUMBER_SIZE];
 
 	compare_sizes(run, arguments, config);
 	if (!arguments_find_activation(config->activation_function, &activation)
 	    || activation != arguments->activation)
 		report(run, "activation_function", config->activation_function,
 			arguments_activation_name(arguments->activation));
-	if (config->layer_norm_epsilon < arguments->layernorm_epsilon
-	    || config->layer_norm_epsilon > arguments->layernorm_epsilon)
-		report(run, "layer_norm_epsilon", text_double(found, config->layer_norm_epsilon),
-			text_double(expected, arguments->layernorm_epsilon));
+	compare_reals(run, arguments, config);
 	if (config->tie_word_embeddings == arguments->is_untied)
 		report(run, "tie_word_embeddings", config->tie_word_embeddings ? "true" : "false",
 			arguments->is_untied ? "false" : "true");

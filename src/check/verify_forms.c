@@ -55,29 +55,30 @@ tell_fault(struct verify_run *run, struct error *problem, struct error *err)
 	}
 	if (problem->kind == ERROR_UNSUPPORTED)
 		decision_log_note(run->log, NOTE_WARNING, "weights-in-two-forms",
-			"safetensors and torch weights are both there: each was checked by itself, "
-			"their numbers were not compared: %s", problem->text);
+			"the weights are there twice: each set was checked by itself, their "
+			"numbers were not compared: %s", problem->text);
 	else
 		verify_run_problem(run, problem);
 	return true;
 }
 
 bool
-verify_forms(struct verify_run *run, const char *file, struct error *err)
+verify_forms(struct verify_run *run, enum weight_form one, enum weight_form other,
+	const char *file, struct error *err)
 {
-	const struct diff_options options = { .tolerance = -1 };
-	struct weight_set        *safetensors = NULL, *torch = NULL;
+	const struct diff_options options = { .tolerance = -1, .threads = run->threads };
+	struct weight_set        *a = NULL, *b = NULL;
 	struct diff_result        found = { 0 };
 	struct error              problem = { 0 };
 	bool                      done;
 
-	if ((safetensors = weight_set_open(run->path, WEIGHTS_SAFETENSORS, &problem)) != NULL
-	    && (torch = weight_set_open(run->path, WEIGHTS_TORCH, &problem)) != NULL
-	    && diff_sets(safetensors, torch, &options, &found, &problem))
+	if ((a = weight_set_open(run->path, one, &problem)) != NULL
+	    && (b = weight_set_open(run->path, other, &problem)) != NULL
+	    && diff_sets(a, b, &options, &found, &problem))
 		report(run, file, &found);
 	done = problem.kind == ERROR_NONE || tell_fault(run, &problem, err);
 	diff_fini(&found);
-	weight_set_close(safetensors);
-	weight_set_close(torch);
+	weight_set_close(a);
+	weight_set_close(b);
 	return done;
 }

@@ -36,7 +36,7 @@ compare_output(struct verify_run *run, const struct json *output)
 {
 	const bool                 is_object = json_kind(output) == JSON_OBJECT;
 	const char                *name, *sha256;
-	const struct verify_entry *entry;
+	struct verify_entry       *entry;
 	uint64_t                   bytes;
 
 	if (!is_object || (name = json_string(json_member(output, "name"))) == NULL
@@ -55,6 +55,7 @@ compare_output(struct verify_run *run, const struct json *output)
 			"listed in " NAME ", but missing");
 		return;
 	}
+	entry->is_output = true;
 	if (!entry->is_read)
 		return;
 	if (entry->bytes != bytes)
@@ -150,14 +151,15 @@ compare_tensor(struct verify_run *run, const struct json *node, size_t *homeless
 			"its %s is not that of " NAME, difference);
 }
 
-/* Files the manifest knows hold no more tensors than it lists. */
+/* Files the manifest knows hold the tensors that it lists, and no more. */
 static void
 compare_counts(struct verify_run *run)
 {
 	for (size_t i = 0; i < run->count; i++) {
 		const struct verify_entry *entry = &run->entries[i];
 
-		if (entry->manifest_count > 0 && entry->manifest_count != entry->tensor_count)
+		if (entry->has_tensors && (entry->is_output || entry->manifest_count > 0)
+		    && entry->manifest_count != entry->tensor_count)
 			verify_run_report(run, ERROR_MISMATCH, "manifest", entry->name, NULL,
 				"holds %zu tensors, " NAME " lists %zu", entry->tensor_count,
 				entry->manifest_count);

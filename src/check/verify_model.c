@@ -1,5 +1,6 @@
 #include "check/verify_model.h"
 
+#include "base/json.h"
 #include "gpt2/gpt2_names.h"
 
 #include <inttypes.h>
@@ -175,6 +176,35 @@ check_missing(struct model_check *check)
 			"is missing, and tie_word_embeddings is false in config.json");
 }
 
+static bool
+has_dtype(const struct verify_tensor *tensors, size_t count, enum dtype dtype)
+{
+	for (size_t i = 0; i < count; i++)
+		if (tensors[i].tensor->dtype == dtype && !is_mask(tensors[i].tensor->name))
+			return true;
+	return false;
+}
+
+/* Readers round to this type what they load.  Of tensors of several types it is one. */
+static void
+check_dtype(struct model_check *check, const struct verify_tensor *tensors, size_t count)
+{
+	static const char *const keys[] = { "dtype", "torch_dtype" };
+	const struct verify_entry *entry = verify_run_find(check->run, "config.json");
+	struct error               ignored = { 0 };
+	struct json               *root = json_parse(entry->text, entry->text_length, &ignored);
+
+	for (size_t i = 0; root != NULL && i < sizeof keys / sizeof *keys; i++) {
+		const char *name = json_string(json_member(root, keys[i]));
+
+		if (name != NULL && dtype_of_name(name) != DTYPE_UNKNOWN
+		    && !has_dtype(tensors, count, dtype_of_name(name)))
+			verify_run_report(check->run, ERROR_MISMATCH, "vconfig", check->set, NULL,
+				"%s is %s in config.json, but no tensor is of that type", keys[i], name);
+	}
+	json_free(root);
+}
+
 bool
 verify_model(struct verify_run *run, const char *set, const struct verify_tensor *tensors,
 	size_t count, struct error *err)
@@ -191,6 +221,7 @@ verify_model(struct verify_run *run, const char *set, const struct verify_tensor
 	for (size_t i = 0; i < count; i++)
 		check_tensor(&check, &tensors[i]);
 	check_missing(&check);
+	check_dtype(&check, tensors, count);
 	free(check.seen);
 	return true;
 }

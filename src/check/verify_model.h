@@ -11,7 +11,7 @@ struct verify_tensor {
 
 /*
  * Compares the tensors of one set of weights with config.json: missing, extra and twice,
- * shapes, dtypes.  Names have "transformer." in front, all or none; the causal masks of old
+ * shapes, dtypes, and the type it names.  Names have "transformer." in front, all or none; the causal masks of old
  * versions and lm_head.weight are let pass.  `set` names the weights in messages that are of
  * no file.  false: no memory.
  */

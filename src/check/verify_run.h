@@ -29,7 +29,8 @@ struct verify_entry {
 	bool             has_tensors;   /* the structure is sound */
 	struct safetensors_tensor *tensors;     /* sorted by name */
 	size_t           tensor_count;
-	size_t           manifest_count;        /* tensors that conversion.json places here */
+	bool             is_output;     /* conversion.json lists it */
+	size_t           manifest_count;        /* tensors that it places here */
 };
 
 /* One verification while it runs.  Used by one thread. */
@@ -40,6 +41,7 @@ struct verify_run {
 	size_t                problem_room;
 	bool                  is_full;          /* of problems, and that was said */
 	struct decision_log  *log;
+	unsigned              threads;          /* 0: all cores allowed */
 	verify_progress      *progress;         /* may be NULL */
 	void                 *context;
 	uint64_t              done, total;      /* bytes */

@@ -9,18 +9,21 @@
 #include <string.h>
 
 /* The forms weights come in; transformers looks for them in this order. */
-static const struct weight_form {
-	const char *file, *index, *suffix;
-	bool        has_sizes;          /* total_size can be told from the tensors */
+static const struct form {
+	const char      *file, *index, *suffix;
+	bool             has_sizes;     /* total_size can be told from the tensors */
+	enum weight_form any, shards;   /* what weight_set_open calls them */
 } forms[] = {
-	{ "model.safetensors", "model.safetensors.index.json", ".safetensors", true },
-	{ "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", false },
+	{ "model.safetensors", "model.safetensors.index.json", ".safetensors", true,
+	  WEIGHTS_SAFETENSORS, WEIGHTS_SAFETENSORS_SHARDS },
+	{ "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", false,
+	  WEIGHTS_TORCH, WEIGHTS_TORCH_SHARDS },
 };
 
 /* A set of weights while it is put together. */
 struct weights {
 	struct verify_run        *run;
-	const struct weight_form *form;
+	const struct form *form;
 	struct verify_tensor     *tensors;
 	size_t                    count, room;
 	bool                      is_whole;     /* every file could be read */
@@ -174,33 +177,50 @@ add_index(struct weights *weights, const struct verify_entry *entry, struct erro
 
 /* ---- all of them ------------------------------------------------------------------ */
 
-/* One form, where it is there.  Tensors are held against config.json only when all files
- * could be read: a shard that is missing would make every tensor of it a problem. */
+/* One file, or an index and its shards.  Tensors are held against config.json only when all
+ * files could be read: a shard that is missing would make every tensor of it a problem. */
 static bool
-check_form(struct verify_run *run, const struct weight_form *form, bool *is_there,
-	bool *is_whole, struct error *err)
+check_set(struct verify_run *run, const struct form *form, const struct verify_entry *file,
+	const struct verify_entry *index, bool *is_whole, struct error *err)
 {
-	const struct verify_entry *file = verify_run_find(run, form->file);
-	const struct verify_entry *index = verify_run_find(run, form->index);
-	struct weights             weights = { .run = run, .form = form, .is_whole = true };
-	bool                       done;
+	struct weights weights = { .run = run, .form = form, .is_whole = true };
+	bool           done = file != NULL ? add_file(&weights, file, err)
+		: add_index(&weights, index, err);
 
-	*is_there = file != NULL || index != NULL;
-	*is_whole = false;
-	if (!*is_there)
-		return true;
-	if (file != NULL && index != NULL)
-		decision_log_note(run->log, NOTE_WARNING, "weights-twice",
-			"%s and %s are both there: readers take the first", form->file, form->index);
-	done = file != NULL ? add_file(&weights, file, err) : add_index(&weights, index, err);
 	if (run->result->tensors == 0)
 		run->result->tensors = weights.count;
 	if (done && weights.is_whole)
 		done = verify_model(run, file != NULL ? form->file : form->index, weights.tensors,
 			weights.count, err);
-	*is_whole = *is_there && weights.is_whole;
+	*is_whole = weights.is_whole;
 	free(weights.tensors);
 	return done;
+}
+
+/* One form, where it is there.  Readers take a whole file before an index, so that of both the
+ * shards are held to the numbers of the file. */
+static bool
+check_form(struct verify_run *run, const struct form *form, bool *is_there, bool *is_whole,
+	struct error *err)
+{
+	const struct verify_entry *file = verify_run_find(run, form->file);
+	const struct verify_entry *index = verify_run_find(run, form->index);
+	bool                       shards_whole = false;
+
+	*is_there = file != NULL || index != NULL;
+	*is_whole = false;
+	if (file != NULL && !check_set(run, form, file, NULL, is_whole, err))
+		return false;
+	if (index != NULL && !check_set(run, form, NULL, index, &shards_whole, err))
+		return false;
+	if (file == NULL)
+		*is_whole = shards_whole;
+	if (file == NULL || index == NULL)
+		return true;
+	decision_log_note(run->log, NOTE_WARNING, "weights-twice",
+		"%s and %s are both there: readers take the first", form->file, form->index);
+	return !*is_whole || !shards_whole
+		|| verify_forms(run, form->any, form->shards, form->index, err);
 }
 
 bool
@@ -216,6 +236,6 @@ verify_weights(struct verify_run *run, struct error *err)
 			"is missing, and there are no other weights");
 	if (!safetensors_whole || !torch_whole)
 		return true;
-	return verify_forms(run, verify_run_find(run, forms[1].file) != NULL ? forms[1].file
-		: forms[1].index, err);
+	return verify_forms(run, WEIGHTS_SAFETENSORS, WEIGHTS_TORCH,
+		verify_run_find(run, forms[1].file) != NULL ? forms[1].file : forms[1].index, err);
 }

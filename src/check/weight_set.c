@@ -229,13 +229,14 @@ add_file(struct opening *opening, int directory, const char *entry, const char *
 static const struct candidate {
 	enum weight_form form;
 	const char      *name;
-	bool             is_index;
+	enum weight_form shards;        /* of an index; else WEIGHTS_ANY */
 } candidates[] = {
-	{ WEIGHTS_SAFETENSORS, "model.safetensors", false },
-	{ WEIGHTS_SAFETENSORS, "model.safetensors.index.json", true },
-	{ WEIGHTS_TORCH, "pytorch_model.bin", false },
-	{ WEIGHTS_TORCH, "pytorch_model.bin.index.json", true },
+	{ WEIGHTS_SAFETENSORS, "model.safetensors", WEIGHTS_ANY },
+	{ WEIGHTS_SAFETENSORS, "model.safetensors.index.json", WEIGHTS_SAFETENSORS_SHARDS },
+	{ WEIGHTS_TORCH, "pytorch_model.bin", WEIGHTS_ANY },
+	{ WEIGHTS_TORCH, "pytorch_model.bin.index.json", WEIGHTS_TORCH_SHARDS },
 };
+#define CANDIDATE_COUNT (sizeof candidates / sizeof *candidates)
 
 /* A directory that is open, and what it was called. */
 struct folder {
@@ -337,16 +338,26 @@ add_index(struct opening *opening, const struct folder *folder,
 	return done;
 }
 
+/* The first of the candidates from `next` on that is there too. */
+static const char *
+find_other(const struct folder *folder, size_t next)
+{
+	for (size_t i = next; i < CANDIDATE_COUNT; i++)
+		if (faccessat(folder->fd, candidates[i].name, F_OK, 0) == 0)
+			return candidates[i].name;
+	return NULL;
+}
+
 static bool
 add_directory(struct opening *opening, const struct folder *folder, enum weight_form form,
 	struct error *err)
 {
-	for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+	for (size_t i = 0; i < CANDIDATE_COUNT; i++) {
 		const struct candidate *candidate = &candidates[i];
 		struct stat             found;
 		struct text             shown = { 0 };
 
-		if (form != WEIGHTS_ANY && form != candidate->form)
+		if (form != WEIGHTS_ANY && form != candidate->form && form != candidate->shards)
 			continue;
 		if (fstatat(folder->fd, candidate->name, &found, 0) != 0) {
 			if (errno == ENOENT)
@@ -355,7 +366,9 @@ add_directory(struct opening *opening, const struct folder *folder, enum weight_
 				candidate->name);
 			return error_in_file(err, folder->path);
 		}
-		if (!candidate->is_index)
+		if (form == WEIGHTS_ANY)
+			opening->set->passed_over = find_other(folder, i + 1);
+		if (candidate->shards == WEIGHTS_ANY)
 			return add_entry(opening, folder, candidate->name, candidate->form, err);
 		if (add_index(opening, folder, candidate, err))
 			return true;

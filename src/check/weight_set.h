@@ -32,10 +32,15 @@ struct weight_set {
 	size_t                count;
 	struct weight_file   *files;
 	size_t                file_count;
+	const char           *passed_over;      /* more weights of the directory that WEIGHTS_ANY
+	                                         * did not take; NULL: none */
 	struct arena          arena;
 };
 
-enum weight_form { WEIGHTS_ANY, WEIGHTS_SAFETENSORS, WEIGHTS_TORCH };
+enum weight_form {
+	WEIGHTS_ANY, WEIGHTS_SAFETENSORS, WEIGHTS_TORCH,
+	WEIGHTS_SAFETENSORS_SHARDS, WEIGHTS_TORCH_SHARDS,       /* by the index of a directory */
+};
 
 /*
  * `path` is a Hugging Face directory (model.safetensors, or model.safetensors.index.json with

@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "base/path.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -122,7 +123,7 @@ const struct option_spec options_table[] = {
 		"a config.json to fill and to check from", set_config },
 	{ '\0', "iteration", "N", FOR_MODEL,
 		"another than the tracker names, or release", set_iteration },
-	{ '\0', "memory-limit", "SIZE", FOR_CONVERT | FOR_INSPECT | FOR_VERIFY,
+	{ '\0', "memory-limit", "SIZE", FOR_MODEL,
 		"rather fail than use more: 64MB, 1GB", set_memory_limit },
 	{ '\0', "tolerance", "X", FOR_DIFF | WITH_SOURCE,
 		"numbers that are at most X apart count as equal", set_tolerance },
@@ -444,7 +445,7 @@ set_report(struct options *options, const struct option_spec *spec, const char *
 
 		if (report.file == NULL && other == NULL)
 			return true;            /* said twice, done once */
-		if (report.file != NULL && other != NULL && strcmp(report.file, other) == 0)
+		if (report.file != NULL && other != NULL && path_is_same_place(report.file, other))
 			return error_set(err, ERROR_USAGE, "usage",
 				"--report: two reports for the file \"%s\"", other);
 	}

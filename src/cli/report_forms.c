@@ -26,23 +26,60 @@ report_forms_has(const struct options *options, enum options_form form)
 	return false;
 }
 
-bool
-report_forms_check(const struct options *options, const char *directory, struct error *err)
+/* It would replace what is checked, or be one file too many the next time. */
+static bool
+check_directory(const char *file, const char *directory, struct error *err)
 {
 	char parent[PATH_MAX];
 
-	for (size_t i = 0; i < options->report_count; i++) {
-		const char *file = options->reports[i].file;
+	if (!path_is_inside(path_parent(file, parent, sizeof parent), directory)
+	    && !path_is_inside(file, directory))
+		return true;
+	error_set(err, ERROR_USAGE, "sameio",
+		"--report: '%s' would be written into the directory that is checked", file);
+	return error_hint(err, "name a file outside '%s'", directory);
+}
 
-		if (file == NULL)
+/* What is read besides: files, or a folder with the checkpoint. */
+static bool
+check_inputs(const struct options *options, const char *file, struct error *err)
+{
+	const bool  is_piped = options->source != NULL && strcmp(options->source, "-") == 0;
+	const char *inputs[] = { is_piped ? "/dev/stdin" : options->source, options->signature,
+		options->key, options->ca };
+	char        parent[PATH_MAX];
+
+	path_parent(file, parent, sizeof parent);
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+		if (inputs[i] == NULL || (!path_is_inside(file, inputs[i])
+		    && !path_is_inside(parent, inputs[i])))
 			continue;
-		/* It would replace what is checked, or be one file too many the next time. */
-		if (path_is_inside(path_parent(file, parent, sizeof parent), directory)) {
-			error_set(err, ERROR_USAGE, "sameio",
-				"--report: '%s' would be written into the directory that is checked", file);
-			return error_hint(err, "name a file outside '%s'", directory);
-		}
-		if (!atomic_file_check(file, true, err))
+		error_set(err, ERROR_USAGE, "sameio",
+			"--report: '%s' is '%s', which is to be read, or in it", file, inputs[i]);
+		return error_hint(err, "name another file");
+	}
+	return true;
+}
+
+/* Where the report goes; NULL or "": nowhere but to standard output. */
+static const char *
+place_of(const struct options_report *report)
+{
+	return report->form == FORM_GITHUB ? getenv(SUMMARY) : report->file;
+}
+
+bool
+report_forms_check(const struct options *options, const char *directory, struct error *err)
+{
+	for (size_t i = 0; i < options->report_count; i++) {
+		const struct options_report *report = &options->reports[i];
+		const char                  *file = place_of(report);
+
+		if (file == NULL || file[0] == '\0')
+			continue;
+		if ((report->form != FORM_GITHUB && !atomic_file_check(file, true, err))
+		    || !check_directory(file, directory, err)
+		    || !check_inputs(options, file, err))
 			return false;
 	}
 	return true;

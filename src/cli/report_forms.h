@@ -7,7 +7,8 @@
 
 /* What --report asks for: a subject in the forms that programs which run checks read. */
 bool report_forms_has(const struct options *options, enum options_form form);
-/* Could every report be written, and is none of them in `directory`?  Before the work. */
+/* Could every report be written, and is none of them in `directory` or in the place of what is
+ * read besides?  Before the work. */
 bool report_forms_check(const struct options *options, const char *directory,
 	struct error *err);
 /* The files of all reports, and the page of $GITHUB_STEP_SUMMARY.  All are tried; *err is

@@ -122,6 +122,16 @@ answer_pair(struct answer *answer, const struct weight_set *a, const struct weig
 	};
 }
 
+/* Of a directory with more than one set of weights readers take the first, and so does this. */
+static void
+note_passed_over(struct comparison *comparison, const struct weight_set *set, const char *path)
+{
+	if (set->passed_over != NULL)
+		decision_log_note(&comparison->answer.log, NOTE_NOTE, "weights-passed-over",
+			"%s: %s is there too and was not looked at; verify holds the weights of a "
+			"directory against each other", path, set->passed_over);
+}
+
 /* Types that differ are no difference by themselves, but worth a word. */
 static void
 note_types(struct comparison *comparison, const struct diff_result *found)
@@ -173,6 +183,9 @@ judge(const struct diff_result *found, struct error *err)
 	size_t differ = found->count - found->states[DIFF_EQUAL] - found->states[DIFF_WITHIN];
 	char   parts[160] = "";
 
+	if (found->count == 0)
+		return error_set(err, ERROR_UNSUPPORTED, "notensors",
+			"there is no tensor in either: nothing was compared");
 	if (differ == 0)
 		return true;
 	for (int i = DIFF_VALUES; i < DIFF_STATE_COUNT; i++) {
@@ -208,6 +221,8 @@ compare_sets(struct comparison *comparison, const struct m2h_diff_options *optio
 	done = diff_sets(a, b, &diff, &found, err);
 	if (done) {
 		answer_pairs(comparison, a, b, &found);
+		note_passed_over(comparison, a, options->a);
+		note_passed_over(comparison, b, options->b);
 		note_types(comparison, &found);
 		done = judge(&found, err);
 	}

@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FEW_NAMES 3             /* of what would be removed */
 
@@ -85,20 +84,6 @@ destination_look(const char *destination, struct destination_contents *contents)
 		contents->count == 1 ? "entry" : "entries", names, count > FEW_NAMES ? ", ..." : "");
 }
 
-/* Do both lie, or will lie, in one directory under one name? */
-static bool
-is_same_place(const char *a, const char *b)
-{
-	char        parent_a[PATH_MAX], parent_b[PATH_MAX], name_a[PATH_MAX], name_b[PATH_MAX];
-	struct stat at_a, at_b;
-
-	return strcmp(text_base_name(name_a, sizeof name_a, a),
-			text_base_name(name_b, sizeof name_b, b)) == 0
-		&& stat(destination_parent(a, parent_a, sizeof parent_a), &at_a) == 0
-		&& stat(destination_parent(b, parent_b, sizeof parent_b), &at_b) == 0
-		&& at_a.st_dev == at_b.st_dev && at_a.st_ino == at_b.st_ino;
-}
-
 bool
 destination_check_beside(const char *destination, const char *path, struct error *err)
 {
@@ -108,7 +93,7 @@ destination_check_beside(const char *destination, const char *path, struct error
 	/* A destination that is not there yet can only be told by its name. */
 	while (length > 1 && destination[length - 1] == '/')
 		length--;
-	if (!is_same_place(destination, path)
+	if (!path_is_same_place(destination, path)
 	    && !(strncmp(path, destination, length) == 0 && path[length] == '/')
 	    && !path_is_inside(destination_parent(path, parent, sizeof parent), destination))
 		return true;

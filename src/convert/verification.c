@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define WAIT_MILLISECONDS 100
 
@@ -67,8 +68,8 @@ check_directory(void *context, struct error *err)
 {
 	struct task *task = context;
 
-	return verify_directory(task->options->directory, task->trust, on_progress, task,
-		&task->result, task->log, err);
+	return verify_directory(task->options->directory, task->trust, task->options->threads,
+		on_progress, task, &task->result, task->log, err);
 }
 
 static unsigned
@@ -249,8 +250,53 @@ whole_name(const struct verify_result *found, const struct error *problem)
 	return name != NULL ? name : problem->file;
 }
 
+static bool
+is_there(const char *directory, const char *name)
+{
+	struct text path = { 0 };
+	struct stat status;
+	bool        found;
+
+	text_add(&path, "%s/%s", directory, name);
+	found = !path.failed && lstat(path.bytes, &status) == 0;
+	text_free(&path);
+	return found;
+}
+
+/* What of a path is left in the directory; "": nothing. */
+static const char *
+below(const char *directory, const char *path)
+{
+	size_t length = strlen(directory);
+
+	if (strcmp(path, directory) == 0)
+		return ".";
+	while (length > 1 && directory[length - 1] == '/')
+		length--;
+	return strncmp(path, directory, length) == 0 && path[length] == '/'
+		? path + length + strspn(path + length, "/") : "";
+}
+
+/* What was opened by its path is named so; the checkpoint, or a signature and who made it, have
+ * no name in the directory.  A file that is missing there is a mismatch. */
+static const char *
+name_inside(const struct m2h_verify_options *options, const struct error *problem,
+	const char *name)
+{
+	const char *const given[] = { options->signature, options->key, options->ca };
+
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+		if (given[i] != NULL && strcmp(given[i], name) == 0)
+			return below(options->directory, name);
+	if (name[0] == '\0' || problem->kind == ERROR_MISMATCH
+	    || (name[0] != '/' && is_there(options->directory, name)))
+		return name;
+	return below(options->directory, name);
+}
+
 static void
-answer_problems(struct verification *verification, const struct verify_result *found)
+answer_problems(struct verification *verification, const struct m2h_verify_options *options,
+	const struct verify_result *found)
 {
 	struct m2h_problem *problems = answer_take(&verification->answer, found->problem_count,
 		sizeof *problems);
@@ -261,7 +307,8 @@ answer_problems(struct verification *verification, const struct verify_result *f
 		problems[i].status = answer_status(&found->problems[i]);
 		answer_error(&verification->answer, &found->problems[i], &problems[i].error);
 		problems[i].file = answer_text(&verification->answer,
-			whole_name(found, &found->problems[i]));
+			name_inside(options, &found->problems[i],
+			whole_name(found, &found->problems[i])));
 		problems[i].tensor = answer_text(&verification->answer, found->problems[i].tensor);
 	}
 	verification->result.problems = problems;
@@ -306,7 +353,7 @@ m2h_verify(const struct m2h_verify_options *options)
 	verification->result.status = worst != NULL ? answer_status(worst) : M2H_OK;
 	answer_error(&verification->answer, worst != NULL ? worst : &err,
 		&verification->result.error);
-	answer_problems(verification, &task.result);
+	answer_problems(verification, options, &task.result);
 	answer_files(verification, &task.result);
 	answer_notes(&verification->answer, &verification->result.notes,
 		&verification->result.note_count);

@@ -50,7 +50,9 @@ drift_square_sum(enum dtype dtype, const unsigned char *elements, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		double value = element_value(dtype, elements + i * size);
-		sum += value * value;
+
+		if (isfinite(value))
+			sum += value * value;
 	}
 	return sum;
 }

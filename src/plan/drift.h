@@ -22,7 +22,8 @@ void   drift_add(struct drift *drift, enum dtype dtype, const unsigned char *use
 	const unsigned char *replica, size_t count, size_t shard);
 /* Adds what was found with other elements. */
 void   drift_join(struct drift *drift, const struct drift *other);
-/* Sum of squares of `count` elements. */
+/* Sum of squares of those of `count` elements that are finite: one that is not would make any
+ * drift of the others slight. */
 double drift_square_sum(enum dtype dtype, const unsigned char *elements, size_t count);
 
 #endif

@@ -18,6 +18,13 @@ try w/shards w/views.bin -q
 try w/shards w/views.bin --json | sed -n '1,60p'
 # Of many lines a screen.
 try w/good-torchzip.pt w/tiny-legacy.bin | cut -c 1-60
+# Of two forms the first is compared; nothing at all is no equality.
+mkdir w/both
+cp w/shards/* w/both
+cp w/views.bin w/both/pytorch_model.bin
+try w/shards w/both
+printf '\2\0\0\0\0\0\0\0{}' >w/none.safetensors
+try w/none.safetensors w/none.safetensors
 # Errors name the side they are about.
 try w/shards gone
 try w w/shards

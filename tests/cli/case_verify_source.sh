@@ -37,6 +37,7 @@ try good --source
 try good --source ''
 try good --tolerance 1
 try good --qkv-layout 1
+try good --memory-limit 1GB
 try good --source model.zip --tolerance -1
 try good --source model.zip --tolerance nan
 try good --source model.zip other

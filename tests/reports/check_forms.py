@@ -334,6 +334,24 @@ for number in range(1100):
 made = check_all("many", 1, "many")
 check(len(made["problems"]) == 1000, "many: %d problems" % len(made["problems"]))
 
+# ---- what has no name in the directory -------------------------------------------------
+
+def check_places(arguments, wanted, what):
+    made = json.loads(run(["verify", "good", "--json"] + arguments)[1])
+    found = [problem["file"] for problem in made["problems"]]
+    check(found == [wanted or None], "%s: %s" % (what, found))
+    out = run(["verify", "good", "--report", "github"] + arguments)[1].decode()
+    place = "::error file=good" + ("/" + wanted if wanted else "") + ","
+    check(place in out, "%s: %s" % (what, out))
+
+
+with open(os.path.join(BOX, "cut.pt"), "wb") as file:
+    file.write(b"PK")
+check_places(["--source", "gone.pt"], "", "no checkpoint")
+check_places(["--source", "./cut.pt"], "", "a checkpoint that is cut")
+check_places(["--signature", "gone.sig", "--key", "gone.pem"], "", "no key")
+check_places(["--signature", "good/gone.sig", "--key", "good/config.json"], "config.json", "a key in it")
+
 # ---- files that cannot be written ------------------------------------------------------
 
 def check_refused(arguments, status, words, what, **more):
@@ -355,6 +373,24 @@ for form in ["junit=", "sarif="]:
             (good + "/config.json", 2, "into the directory"), ("good/../good/x", 2, "into the")]:
         check_refused(["good", "--report", form + target], status, words, form + target)
 check_refused([".", "--report", "junit=x"], 2, "into the directory", "cwd")
+check_refused(["good", "--report", "github"], 2, "into the directory", "summary",
+              env={"GITHUB_STEP_SUMMARY": "link"})
+check_refused(["good", "--report", "junit=same", "--report", "sarif=./same"], 2, "two reports", "twice")
+
+# Nor what is read besides the directory.
+os.mkdir(os.path.join(BOX, "checkpoint"))
+for name in ["checkpoint/model.pt", "key.pem", "ca.pem", "good.sig"]:
+    with open(os.path.join(BOX, name), "wb") as file:
+        file.write(b"kept")
+for given, target in [
+        (["--source", "checkpoint/model.pt"], "checkpoint/../checkpoint/model.pt"),
+        (["--source", "checkpoint"], "checkpoint/model.pt"), (["--source", "checkpoint"], "checkpoint/new"),
+        (["--signature", "good.sig", "--key", "key.pem"], "./good.sig"),
+        (["--signature", "good.sig", "--key", "key.pem"], "key.pem"),
+        (["--signature", "good.sig", "--ca", "ca.pem"], "ca.pem")]:
+    check_refused(["good"] + given + ["--report", "sarif=" + target], 2, "which is to be read", target)
+    if os.path.exists(os.path.join(BOX, target)):
+        check(open(os.path.join(BOX, target), "rb").read() == b"kept", target + " as it was")
 check(run(["verify", "good"])[0] == 0, "good is whole")
 
 # The room ends while it is written: the old file stays, and a mismatch is not what counts.

@@ -127,6 +127,16 @@ def test_output(key):
     expect("no mediaType to replace", 2, "is a file of the directory, and no signature", "sign",
            "-f", OUT, "--key", key.path, "-o", inside)
     shutil.rmtree(os.path.join(OUT, "sub"))
+    os.mkdir(os.path.join(OUT, ".git"))
+    for name in [".gitattributes", ".git/HEAD"]:
+        inside = os.path.join(OUT, name)
+        write(inside, b"kept")
+        expect("over " + name, 2, "is a file of the directory, and no signature", "sign", "-f",
+               OUT, "--key", key.path, "-o", inside)
+        check(name + " as it was", read(inside) == b"kept")
+        os.remove(inside)
+    os.rmdir(os.path.join(OUT, ".git"))
+    test_inputs(key)
     expect("slashes after it", 0, "", "sign", OUT + "///", "--key", key.path)
     os.remove(os.path.join(OUT, "model.sig"))
     expect("a name that is not UTF-8", 2, "must be UTF-8", "sign", OUT, "--key", key.path, "-o",
@@ -143,6 +153,19 @@ def test_output(key):
     expect("a directory", 7, "not a regular file", "sign", "-f", OUT, "--key", key.path, "-o", OUT)
     check("nothing left", sorted(os.listdir(OUT)) == sorted(n for n, _ in oms.files_of(OUT)),
           os.listdir(OUT))
+
+
+def test_inputs(key):
+    """What a signature is made with stays, by whatever name the output reaches it."""
+    linked = os.path.join(TEMP, "linked.pem")
+    os.symlink(key.path, linked)
+    before = read(key.path)
+    for given, output in [(key.path, key.path), (linked, key.path),
+                          (key.path, os.path.join(OUT, "..", os.path.basename(key.path)))]:
+        expect("over the key", 2, "which it is made with", "sign", "-f", OUT, "--key", given, "-o",
+               output)
+    check("the key as it was", read(key.path) == before)
+    os.remove(linked)
 
 
 def at_terminal(answer, *words):
@@ -621,6 +644,8 @@ def test_certificates(keys):
           made)
     expect("verify a chain", 0, "signed by CN=good", "verify", OUT, "--signature", SIG, "--ca",
            root)
+    expect("over the certificate", 2, "which it is made with", "sign", "-f", OUT, "--key",
+           key.path, "--certificate", chain, "-o", chain)
     expect("certificate of another", 1, key.hint, "sign", "-f", OUT, "--key", other.path,
            "--certificate", chain, "-o", SIG)
     for what, status, text, content in (

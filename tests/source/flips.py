@@ -47,16 +47,18 @@ def parsed(data):
         return None
 
 
-# Keys of config.json that say how the model computes; the rest is for training, for tokenizers
-# or for the record, and no checkpoint tells it.
+# Keys of config.json that say how the model computes, or that a checkpoint tells; the rest is for
+# tokenizers or for the record.
 COMPUTES = ("activation_function", "layer_norm_epsilon", "n_embd", "n_head", "n_inner", "n_layer",
             "n_positions", "scale_attn_by_inverse_layer_idx", "scale_attn_weights",
-            "tie_word_embeddings", "vocab_size", "model_type", "add_cross_attention")
+            "tie_word_embeddings", "vocab_size", "model_type", "add_cross_attention",
+            "attn_pdrop", "embd_pdrop", "resid_pdrop", "initializer_range", "dtype", "torch_dtype")
 DEFAULTS = {"activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "n_embd": 768,
             "n_head": 12, "n_inner": None, "n_layer": 12, "n_positions": 1024,
             "scale_attn_by_inverse_layer_idx": False, "scale_attn_weights": True,
             "tie_word_embeddings": True, "vocab_size": 50257, "model_type": "gpt2",
-            "add_cross_attention": False}
+            "add_cross_attention": False, "attn_pdrop": 0.1, "embd_pdrop": 0.1, "resid_pdrop": 0.1,
+            "initializer_range": 0.02, "dtype": None, "torch_dtype": None}
 
 
 def same_config(_, after, before):

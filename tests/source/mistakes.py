@@ -185,6 +185,11 @@ def config(bench):
             (SMALL, "n_layer", 3, "n_layer is 3, the checkpoint makes it 4"),
             (SMALL, "layer_norm_epsilon", 1e-6,
              "layer_norm_epsilon is 1e-06, the checkpoint makes it 1e-05"),
+            (SMALL, "attn_pdrop", 0.25, "attn_pdrop is 0.25, the checkpoint makes it 0.1"),
+            (SMALL, "embd_pdrop", 0, "embd_pdrop is 0.0, the checkpoint makes it 0.1"),
+            (SMALL, "resid_pdrop", 0.5, "resid_pdrop is 0.5, the checkpoint makes it 0.1"),
+            (SMALL, "initializer_range", 0.01,
+             "initializer_range is 0.01, the checkpoint makes it 0.02"),
             (SMALL, "activation_function", "relu", "activation_function is relu, the checkpoint "
              "makes it gelu"),
             (SMALL, "scale_attn_weights", False, "scale_attn_weights is not true"),
@@ -217,6 +222,19 @@ def config(bench):
         bench.verify(f"{key} {value}, untold", directory.path, told, 0, [
             f"config.json: {key} is {value}, where {expected} was expected; the checkpoint does "
             "not tell"])
+    for key in ("attn_pdrop", "embd_pdrop", "resid_pdrop", "initializer_range"):
+        directory, told = bench.directory("ngc/good-py2.zip")
+        directory.config[key] = 0.25
+        directory.save()
+        bench.verify(f"{key}, untold", directory.path, told, never=[key])
+    for key, value, status in (("dtype", "float32", 1), ("torch_dtype", "bfloat16", 1),
+                               ("dtype", "float16", 0), ("torch_dtype", "auto", 0)):
+        directory, told = bench.directory(SMALL)
+        directory.config[key] = value
+        directory.save()
+        bench.verify(f"{key} {value}", directory.path, told, status,
+                     [f"{key} is {value} in config.json, but no tensor is of that type"]
+                     if status else [])
     directory, told = bench.directory(SMALL)
     directory["h.1.attn.masked_bias"] = Tensor("U8", (), bytes(1))
     directory.save()

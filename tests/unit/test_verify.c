@@ -3,6 +3,9 @@
 #include "check.h"
 #include "sound_directory.h"
 
+#include <errno.h>
+#include <pthread.h>
+
 /*
  * Each row builds a small sound directory, breaks one thing, and names every problem that
  * must then be found, as "STATUS FILE[ TENSOR] SLUG;".
@@ -266,6 +269,27 @@ torch_beside_deflated(void)
 	copy_fixture("tiny-deflated.bin", "pytorch_model.bin");
 }
 static void
+whole_beside_shards(void)
+{
+	if (rename("model.safetensors", "whole") != 0)
+		die("rename");
+	put_shards(NULL, NULL);
+	if (rename("whole", "model.safetensors") != 0)
+		die("rename");
+}
+static void
+whole_beside_other_shards(void)
+{
+	whole_beside_shards();
+	flip_byte("model-00002-of-00002.safetensors", -1);
+}
+static void
+whole_beside_lost_shard(void)
+{
+	whole_beside_shards();
+	unlink("model-00002-of-00002.safetensors");
+}
+static void
 torch_hostile_beside(void)
 {
 	without_lists();
@@ -486,6 +510,11 @@ static const struct row {
 	{ "both forms, of other models", torch_beside_all_other, "1 pytorch_model.bin vdouble;", "",
 	  false },
 	{ "both forms, one deflated", torch_beside_deflated, "", "weights-in-two-forms", false },
+	{ "whole and in shards", whole_beside_shards, "", "weights-twice", false },
+	{ "whole and in shards, one bit apart", whole_beside_other_shards,
+	  "1 model.safetensors.index.json vdouble;", "weights-twice", false },
+	{ "whole, and a shard is missing", whole_beside_lost_shard,
+	  "1 model-00002-of-00002.safetensors vindex;", "weights-twice", false },
 	{ "hostile pickle beside good weights", torch_hostile_beside, "5 pytorch_model.bin *", "",
 	  false },
 	{ "CRC of a record", torch_flip, "3 pytorch_model.bin *", "", false },
@@ -502,6 +531,17 @@ static const struct row {
 	{ "unreadable file", unreadable, "6 vocab.json *", "", true },
 };
 
+/* Stands before libc's: every directory here is checked by one thread. */
+static unsigned threads_started;
+
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *argument)
+{
+	(void)thread, (void)how, (void)run, (void)argument;
+	threads_started++;
+	return EAGAIN;
+}
+
 static void
 test_rows(void)
 {
@@ -517,7 +557,7 @@ test_rows(void)
 		build_sound();
 		row->change();
 		decision_log_init(&log);
-		CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s: %s", row->what,
+		CHECK(verify_directory(".", NULL, 1, NULL, NULL, &result, &log, &err), "%s: %s", row->what,
 			err.text);
 		describe(&result, &problems);
 		CHECK(is_as_expected(problems.length > 0 ? problems.bytes : "", row->problems),
@@ -561,7 +601,7 @@ test_result(void)
 
 	build_sound();
 	decision_log_init(&log);
-	CHECK(verify_directory(".", NULL, note_progress, &seen, &result, &log, &err), "%s", err.text);
+	CHECK(verify_directory(".", NULL, 1, note_progress, &seen, &result, &log, &err), "%s", err.text);
 	CHECK(result.tensors == 16, "%zu tensors", result.tensors);
 	CHECK(result.file_count == 8, "%zu files", result.file_count);
 	CHECK(verify_severest(&result) == NULL, "a problem");
@@ -605,7 +645,7 @@ test_many_problems(void)
 	build_sound();
 	many_problems();
 	decision_log_init(&log);
-	CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s", err.text);
+	CHECK(verify_directory(".", NULL, 1, NULL, NULL, &result, &log, &err), "%s", err.text);
 	CHECK(result.problem_count == 1000, "%zu", result.problem_count);
 	CHECK(verify_severest(&result) != NULL && verify_severest(&result)->kind == ERROR_UNSAFE,
 		"the severe one was kept");
@@ -626,7 +666,7 @@ test_no_directory(void)
 		struct error         err = { 0 };
 
 		decision_log_init(&log);
-		CHECK(!verify_directory(names_of_none[i], NULL, NULL, NULL, &result, &log, &err)
+		CHECK(!verify_directory(names_of_none[i], NULL, 1, NULL, NULL, &result, &log, &err)
 			&& err.kind == ERROR_NO_INPUT, "\"%s\": %s", names_of_none[i], err.text);
 		verify_fini(&result);
 		decision_log_fini(&log);
@@ -642,6 +682,7 @@ main(void)
 	test_severity();
 	test_many_problems();
 	test_no_directory();
+	CHECK(threads_started == 0, "%u threads beside the only one", threads_started);
 	leave_workplace();
 	return check_end("verify");
 }

@@ -38,6 +38,7 @@ static const struct edit {
 	{ "tensor without name", MANIFEST, "\"tensors\":[{\"name\"", "\"tensors\":[{\"nome\"", ENTRY_BROKEN, "" },
 	{ "tensor without dtype", MANIFEST, "\"dtype\"", "\"dtipe\"", ENTRY_BROKEN, "" },
 	{ "tensor without shape", MANIFEST, "\"shape\"", "\"shope\"", ENTRY_BROKEN, "" },
+	{ "no tensors", MANIFEST, "\"tensors\":[", "\"tensors\":[],\"x\":[", "1 model.safetensors manifest;", "" },
 	{ "tensor without offset", MANIFEST, "\"offset\"", "\"ofset\"", ENTRY_BROKEN, "" },
 	{ "tensor without bytes", MANIFEST, "\"bytes\":24}", "\"byte\":24}", ENTRY_BROKEN, "" },
 	{ "shape is a text", MANIFEST, "\"shape\":[12]", "\"shape\":\"12\"", ENTRY_BROKEN, "" },
@@ -57,7 +58,7 @@ static const struct edit {
 	{ "a list", CONFIG, NULL, "[]", "3 config.json *", "" },
 	{ "empty", CONFIG, NULL, "", "3 config.json json;", "" },
 	{ "no generation config", "generation_config.json", NULL, "{}", "", "" },
-	{ "an index beside the file", INDEX, NULL, "{}", "", "weights-twice" },
+	{ "an index beside the file", INDEX, NULL, "{}", "3 " INDEX " vindex;", "weights-twice" },
 }, index_edits[] = {
 	{ "metadata is a list", INDEX, "{\"total_size\"", "[],\"x\":{\"total_size\"", "", "" },
 	{ "no metadata", INDEX, "\"metadata\"", "\"meta\"", "", "" },
@@ -98,7 +99,7 @@ check_directory(const char *what, const char *problems, const char *note)
 	struct error         err = { 0 };
 
 	decision_log_init(&log);
-	CHECK(verify_directory(".", NULL, NULL, NULL, &result, &log, &err), "%s: %s", what, err.text);
+	CHECK(verify_directory(".", NULL, 1, NULL, NULL, &result, &log, &err), "%s: %s", what, err.text);
 	describe(&result, &found);
 	CHECK(is_as_expected(found.length > 0 ? found.bytes : "", problems),
 		"%s: expected \"%s\", found \"%s\" (%s)", what, problems,
