@@ -310,6 +310,12 @@ check_source(const struct parser *parser, struct error *err)
 }
 
 static bool
+is_standard_input(const char *operand)
+{
+	return operand != NULL && strcmp(operand, "-") == 0;
+}
+
+static bool
 check_operands(const struct parser *parser, struct error *err)
 {
 	const struct options      *options = parser->options;
@@ -325,6 +331,10 @@ check_operands(const struct parser *parser, struct error *err)
 	else if ((spec->operand[0] != '\0' && options->operand == NULL)
 		|| (second != NULL && options->second == NULL))
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
+	else if ((options->command == COMMAND_VERIFY || options->command == COMMAND_DIFF)
+		&& (is_standard_input(options->operand) || is_standard_input(options->second)))
+		return error_set(err, ERROR_USAGE, "usage", "%s needs a path (./- for one of that name)",
+			spec->name);
 	else if (options->operand != NULL && options->operand[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "%.*s: the path is empty",
 			(int)strcspn(spec->operand, " "), spec->operand);
