@@ -58,3 +58,5 @@ openssl pkey -in key.pem -pubout -out public.pem 2>/dev/null
 try sign hf --key public.pem
 # No configuration at all, and what verify can be told of it.
 try verify empty --source model.zip
+try diff hf model.zip
+try diff checkpoint hf
