@@ -8,8 +8,9 @@
 
 /*
  * Started with standard input, output or error closed, the next file opened would take its
- * number, and messages would end up in a model.  open() gives the lowest free number, so that
- * this loop ends as soon as all three are taken.
+ * number, and messages would end up in a model.  What takes it is open the wrong way round, so
+ * that whoever uses it is told, as if it were still closed.  open() gives the lowest free
+ * number, so that this loop ends as soon as all three are taken.
  */
 static void
 open_standard_descriptors(void)
@@ -17,7 +18,7 @@ open_standard_descriptors(void)
 	int descriptor;
 
 	do
-		descriptor = open("/dev/null", O_RDWR);
+		descriptor = open("/dev/null", fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_WRONLY : O_RDONLY);
 	while (descriptor >= 0 && descriptor <= STDERR_FILENO);
 	if (descriptor >= 0)
 		close(descriptor);

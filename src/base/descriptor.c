@@ -27,6 +27,31 @@ descriptor_write(int fd, const void *bytes, size_t length)
 	return true;
 }
 
+/* A write() that begins where nothing is taken would be restarted for ever; one that a signal
+ * interrupts later says how much it wrote. */
+int
+descriptor_send(int fd, const void *bytes, size_t length)
+{
+	const unsigned char *at = bytes;
+	struct error         interrupted = { 0 };
+
+	while (length > 0) {
+		ssize_t wrote;
+
+		if (poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, POLL_MILLISECONDS) <= 0) {
+			if (!signals_go_on(&interrupted))
+				return EINTR;
+			continue;
+		}
+		wrote = write(fd, at, length);
+		if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+			return errno;
+		at += wrote > 0 ? wrote : 0;
+		length -= wrote > 0 ? (size_t)wrote : 0;
+	}
+	return 0;
+}
+
 bool
 descriptor_read_at(int fd, uint64_t offset, void *to, size_t room, size_t *count)
 {

@@ -354,6 +354,8 @@ text_nearest(const char *word, const char *const *entries, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, entries[i]);
+		if (entries[i][1] == '\0')
+			continue;       /* one digit is as near as another */
 		if (distance < least && distance < length) {
 			least = distance;
 			nearest = entries[i];

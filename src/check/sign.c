@@ -52,19 +52,30 @@ blame_key(const char *path, struct error *err)
 }
 
 static bool
+is_public(const struct pem_file *file)
+{
+	static const char start[] = "-----BEGIN PUBLIC KEY-----";
+
+	return memmem(file->bytes, file->length, start, sizeof start - 1) != NULL;
+}
+
+static bool
 read_key(struct signing *signing, struct error *err)
 {
 	const struct sign_order *order = signing->order;
 	struct pem_file          file;
 
 	if (pem_file_read(order->key, &file, err)) {
-		if (file.is_world_readable)
-			decision_log_note(signing->log, NOTE_WARNING, "signpath",
-				"every user of this machine can read the private key: chmod 600 it");
 		signing->key = ecdsa_read_private(file.bytes, file.length, order->ask,
 			order->ask_context, err);
+		if (signing->key == NULL && is_public(&file))
+			error_set(err, ERROR_CORRUPT, "sigkey",
+				"a public key; sign needs the private one");
 		if (signing->key == NULL)
 			blame_key(order->key, err);
+		else if (file.is_world_readable)
+			decision_log_note(signing->log, NOTE_WARNING, "signpath",
+				"every user of this machine can read the private key: chmod 600 it");
 	}
 	pem_file_close(&file);
 	if (signing->key == NULL)

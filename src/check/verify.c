@@ -74,6 +74,18 @@ read_all(struct verify_run *run, struct error *err)
 
 /* ---- checks ----------------------------------------------------------------------- */
 
+static bool
+is_checkpoint(const struct verify_run *run)
+{
+	static const char *const signs[] = { "latest_checkpointed_iteration.txt", "mp_rank_00",
+		"mp_rank_00_000", "model_optim_rng.pt", ".metadata" };
+
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+		if (faccessat(run->directory, signs[i], F_OK, 0) == 0)
+			return true;
+	return false;
+}
+
 static void
 read_config(struct verify_run *run)
 {
@@ -81,7 +93,14 @@ read_config(struct verify_run *run)
 	struct error               problem = { 0 };
 
 	if (entry == NULL) {
-		verify_run_report(run, ERROR_MISMATCH, "vmissing", "config.json", NULL, "is missing");
+		error_set(&problem, ERROR_MISMATCH, "vmissing", "is missing");
+		if (is_checkpoint(run))
+			error_hint(&problem, "this is a Megatron checkpoint: inspect describes it, "
+				"convert converts it");
+		else if (verify_run_find(run, "SHA256SUMS") == NULL)
+			error_hint(&problem, "a directory that convert wrote is expected");
+		error_in_file(&problem, "config.json");
+		verify_run_problem(run, &problem);
 		return;
 	}
 	if (entry->text == NULL)

@@ -187,8 +187,12 @@ open_model(struct comparing *comparing, const struct gpt2_config *config, struct
 	struct decision_log  log;
 	struct model        *model;
 
-	if (config == NULL)
-		return model_open(comparing->shards, &options, comparing->run->log, err);
+	if (config == NULL) {
+		model = model_open(comparing->shards, &options, comparing->run->log, err);
+		if (model == NULL && strcmp(err->slug, "noargs") == 0)
+			error_hint(err, "give --num-attention-heads N");
+		return model;
+	}
 	options.assume_untied = !config->tie_word_embeddings;
 	decision_log_init(&log);
 	model = model_open(comparing->shards, &options, &log, err);

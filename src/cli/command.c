@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "base/signals.h"
 #include "cli/command_line.h"
 #include "cli/confinement.h"
 #include "cli/help.h"
@@ -51,8 +52,9 @@ say_no_memory(const struct options *options, struct text *out, int status)
 static int
 write_output(const struct options *options, struct text *out, int status)
 {
-	char  line[256];
-	int   fault;
+	struct error interrupted = { 0 };
+	char         line[256];
+	int          fault;
 
 	if (out->failed)
 		status = say_no_memory(options, out, status);
@@ -61,6 +63,10 @@ write_output(const struct options *options, struct text *out, int status)
 	fault = report_write(STDOUT_FILENO, out);
 	if (fault == 0 || fault == EPIPE)
 		return status;
+	if (fault == EINTR && !signals_go_on(&interrupted)) {
+		report_error(options, interrupted.text, NULL);
+		return M2H_SIGNAL + interrupted.os_errno;
+	}
 	report_error(options, text_format(line, sizeof line, "standard output: write error: %s",
 		strerror(fault)), NULL);
 	return status > M2H_MISMATCH ? status : M2H_NO_OUTPUT;

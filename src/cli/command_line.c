@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /*
  * Not getopt_long(): that accepts any unambiguous beginning of a name, so that a script which
@@ -48,6 +49,34 @@ find_letter(char letter)
 	return NULL;
 }
 
+/* What others call our commands and options. */
+static const struct other_name { const char *word, *ours; } other_commands[] = {
+	{ "check", "verify" }, { "info", "inspect" }, { "compare", "diff" }, { NULL, NULL },
+}, other_options[] = {
+	{ "num-heads", "num-attention-heads" }, { "n-head", "num-attention-heads" },
+	{ "overwrite", "force" }, { NULL, NULL },
+};
+
+static const char *
+find_other(const struct other_name *names, const char *word)
+{
+	while (names->word != NULL && strcasecmp(names->word, word) != 0)
+		names++;
+	return names->ours;
+}
+
+/* NULL: nothing is like it. */
+static const char *
+guess_command(const char *word, const char *const *names, size_t count)
+{
+	const char *meant = find_other(other_commands, word);
+
+	for (size_t i = 0; i < count && meant == NULL; i++)
+		if (strcasecmp(names[i], word) == 0)
+			meant = names[i];
+	return meant != NULL ? meant : text_nearest(word, names, count);
+}
+
 static enum command
 find_command(const char *name, struct error *err)
 {
@@ -61,7 +90,7 @@ find_command(const char *name, struct error *err)
 	error_set(err, ERROR_USAGE, "usage", "unknown command \"%s\"", name);
 	if (find_name(name, strlen(name)) != NULL)
 		error_hint(err, "did you mean --%s?", name);
-	else if ((near = text_nearest(name, names, COMMAND_COUNT - 1)) != NULL)
+	else if ((near = guess_command(name, names, COMMAND_COUNT - 1)) != NULL)
 		error_hint(err, "did you mean %s?", near);
 	else
 		error_hint(err, "the commands are convert, inspect, verify, diff, sign and help");
@@ -72,10 +101,10 @@ find_command(const char *name, struct error *err)
 static const char *
 guess_name(const char *word)
 {
-	const char *names[OPTIONS_MOST];
+	const char *names[OPTIONS_MOST], *other = find_other(other_options, word);
 
-	if (strlen(word) < 2)
-		return NULL;
+	if (strlen(word) < 2 || other != NULL)
+		return other;
 	for (size_t i = 0; i < options_count; i++) {
 		names[i] = options_table[i].name;
 		if (text_has_prefix(names[i], word))
@@ -90,19 +119,24 @@ guess_name(const char *word)
 static void
 unknown_option(struct parser *parser, const char *dashes, const char *name, size_t length)
 {
-	struct error fault = { 0 };
-	char         word[64];
-	const char  *guess;
+	struct error               fault = { 0 };
+	const struct command_spec *command = options_command(
+		parser->options->command != COMMAND_NONE ? parser->options->command
+		: COMMAND_CONVERT);
+	char                       word[64];
+	const char                *guess;
 
 	text_format(word, sizeof word, "%.*s", length < 60 ? (int)length : 60, name);
 	error_set(&fault, ERROR_USAGE, "usage", "unknown option %s%s", dashes, word);
-	if ((guess = guess_name(word)) != NULL)
+	if (strcmp(word, "input") == 0 || strcmp(word, "path") == 0)
+		error_hint(&fault, "%s stands without an option: megatron2hf %s %s",
+			command->operand, command->name, command->usage);
+	else if ((guess = guess_name(word)) != NULL)
 		error_hint(&fault, "did you mean --%s?", guess);
 	else if (parser->options->command == COMMAND_NONE)
 		error_hint(&fault, "megatron2hf help COMMAND lists the options");
 	else
-		error_hint(&fault, "megatron2hf help %s lists the options",
-			options_command(parser->options->command)->name);
+		error_hint(&fault, "megatron2hf help %s lists the options", command->name);
 	keep_fault(parser, &fault);
 }
 
@@ -150,6 +184,19 @@ take_long(struct parser *parser, const char *name)
 		take_option(parser, spec, name[length] == '=' ? name + length + 1 : NULL);
 }
 
+/* "-o=DIR" is a slip for "-o DIR", never a directory "=DIR". */
+static void
+letter_with_sign(struct parser *parser, const char *letters)
+{
+	struct error fault = { 0 };
+
+	error_set(&fault, ERROR_USAGE, "usage", "-%s: did you mean -%c %s?", letters, letters[0],
+		letters + 2);
+	if (letters[0] == 'o')
+		error_hint(&fault, "write -o ./%s for a directory of that name", letters + 1);
+	keep_fault(parser, &fault);
+}
+
 /* "-nf", "-j4", "-oDIR" */
 static void
 take_letters(struct parser *parser, const char *letters)
@@ -164,6 +211,10 @@ take_letters(struct parser *parser, const char *letters)
 	for (; *letters != '\0'; letters++) {
 		if ((spec = find_letter(*letters)) == NULL) {
 			unknown_option(parser, "-", letters, 1);
+			return;
+		}
+		if (spec->value != NULL && letters[1] == '=') {
+			letter_with_sign(parser, letters);
 			return;
 		}
 		if (spec->value != NULL) {
@@ -256,6 +307,12 @@ check_source(const struct parser *parser, struct error *err)
 }
 
 static bool
+is_standard_input(const char *operand)
+{
+	return operand != NULL && strcmp(operand, "-") == 0;
+}
+
+static bool
 check_operands(const struct parser *parser, struct error *err)
 {
 	const struct options      *options = parser->options;
@@ -271,6 +328,10 @@ check_operands(const struct parser *parser, struct error *err)
 	else if ((spec->operand[0] != '\0' && options->operand == NULL)
 		|| (second != NULL && options->second == NULL))
 		error_set(err, ERROR_USAGE, "usage", "%s needs %s", spec->name, spec->operand);
+	else if ((options->command == COMMAND_VERIFY || options->command == COMMAND_DIFF)
+		&& (is_standard_input(options->operand) || is_standard_input(options->second)))
+		return error_set(err, ERROR_USAGE, "usage", "%s needs a path (./- for one of that name)",
+			spec->name);
 	else if (options->operand != NULL && options->operand[0] == '\0')
 		return error_set(err, ERROR_USAGE, "usage", "%.*s: the path is empty",
 			(int)strcspn(spec->operand, " "), spec->operand);

@@ -180,12 +180,16 @@ static const struct { const char *option, *words[OPTIONS_MOST_WORDS + 1]; } word
 };
 
 /* What others call our words, in either case. */
-static const struct { const char *option, *word, *ours; } other_names[] = {
-	{ "dtype", "fp16", "float16" }, { "dtype", "f16", "float16" }, { "dtype", "half", "float16" },
-	{ "dtype", "bf16", "bfloat16" }, { "dtype", "fp32", "float32" },
-	{ "dtype", "f32", "float32" }, { "dtype", "float", "float32" },
-	{ "dtype", "single", "float32" }, { "dtype", "float64", "float32" },
-	{ "dtype", "double", "float32" },
+static const struct { const char *option, *word, *ours, *because; } other_names[] = {
+	{ "dtype", "fp16", "float16", "" }, { "dtype", "f16", "float16", "" },
+	{ "dtype", "half", "float16", "" }, { "dtype", "bf16", "bfloat16", "" },
+	{ "dtype", "fp32", "float32", "" }, { "dtype", "f32", "float32", "" },
+	{ "dtype", "float", "float32", "" }, { "dtype", "single", "float32", "" },
+	{ "dtype", "float64", "float32", "" }, { "dtype", "double", "float32", "" },
+	{ "activation", "gelu_python", "gelu", "" },
+	{ "qkv-layout", "1.0", "1", "" },
+	{ "qkv-layout", "2.0", "2", " checkpoint_version 2.0 and later have layout 2" },
+	{ "qkv-layout", "3.0", "2", " checkpoint_version 2.0 and later have layout 2" },
 };
 
 const char *const *
@@ -230,16 +234,22 @@ usage_error(struct error *err, const char *what, const char *expected, const cha
 		expected, value);
 }
 
-/* NULL: none of the `count` words of the option is like it. */
-static const char *
-meant_word(const struct option_spec *spec, const char *value, const char *const *words,
-	size_t count)
+/* What others call it, a beginning of ours, ours in other letters, or one spelled nearly so. */
+static bool
+hint_word(const struct option_spec *spec, const char *value, const char *const *words,
+	size_t count, struct error *err)
 {
+	const char *near = text_nearest(value, words, count);
+
 	for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
 		if (strcmp(other_names[i].option, spec->name) == 0
 		    && strcasecmp(other_names[i].word, value) == 0)
-			return other_names[i].ours;
-	return text_nearest(value, words, count);
+			return error_hint(err, "did you mean %s?%s", other_names[i].ours,
+				other_names[i].because);
+	for (size_t i = count; i-- > 0 && value[0] != '\0' && value[1] != '\0';)
+		if (text_has_prefix(words[i], value) || strcasecmp(words[i], value) == 0)
+			near = words[i];
+	return near != NULL && error_hint(err, "did you mean %s?", near);
 }
 
 /* The place of `value` among the words of the option. */
@@ -248,7 +258,6 @@ choose(const struct option_spec *spec, const char *value, unsigned *choice, stru
 {
 	const char *const *names = options_words(spec);
 	char               option[32], expected[96] = "";
-	const char        *near;
 	size_t             count;
 
 	for (count = 0; names[count] != NULL; count++) {
@@ -262,8 +271,7 @@ choose(const struct option_spec *spec, const char *value, unsigned *choice, stru
 			count == 0 ? "" : names[count + 1] == NULL ? " or " : ", ", names[count]);
 	}
 	usage_error(err, text_format(option, sizeof option, "--%s", spec->name), expected, value);
-	near = meant_word(spec, value, names, count);
-	return near == NULL ? false : error_hint(err, "did you mean %s?", near);
+	return hint_word(spec, value, names, count, err);
 }
 
 static bool

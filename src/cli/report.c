@@ -1,8 +1,8 @@
 #include "cli/report.h"
 
-#include <errno.h>
+#include "base/descriptor.h"
+
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,19 +238,7 @@ report_dropped(struct report *report, const char *label, const struct m2h_droppe
 int
 report_write(int descriptor, const struct text *text)
 {
-	size_t done = 0;
-
-	while (done < text->length) {
-		ssize_t count = write(descriptor, text->bytes + done, text->length - done);
-
-		if (count >= 0)
-			done += (size_t)count;
-		else if (errno == EAGAIN)
-			poll(&(struct pollfd){ .fd = descriptor, .events = POLLOUT }, 1, -1);
-		else if (errno != EINTR)
-			return errno;
-	}
-	return 0;
+	return descriptor_send(descriptor, text->bytes, text->length);
 }
 
 void

@@ -42,7 +42,7 @@ void report_decisions(struct report *report, const char *label,
 void report_dropped(struct report *report, const char *label,
 	const struct m2h_dropped *dropped, size_t count);
 
-/* To a descriptor, all of it; 0, or the errno of the write that failed. */
+/* To a descriptor, all of it; 0, or what descriptor_send() says. */
 int  report_write(int descriptor, const struct text *text);
 /* To standard error, and free it.  A standard error that is gone is no reason to fail. */
 void report_say(struct report *report);

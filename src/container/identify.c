@@ -117,6 +117,9 @@ refuse_by_magic(const struct magic *magic, const char *file, struct error *err)
 		error_set(err, ERROR_CORRUPT, "crlf", "file was changed by a text-mode transfer");
 		return error_hint(err, "fetch it again in binary mode");
 	case IS_WRAPPED:
+		if (text_has_suffix(file, ".nemo"))
+			return error_set(err, ERROR_UNSUPPORTED, "wrapped",
+				"a NeMo archive, which is not supported");
 		return error_set(err, ERROR_UNSUPPORTED, "wrapped",
 			"%s; unpack it first: %s %s", magic->what, magic->command,
 			text_base_name(name, sizeof name, file));

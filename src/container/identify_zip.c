@@ -54,6 +54,19 @@ look_at(const char *name, struct signs *signs)
 	signs->checkpoint |= text_has_suffix(name, ".pt") && !is_shadow(name);
 }
 
+/* What to do with a zip that holds this, or "". */
+static const char *
+hint_member(const char *name)
+{
+	if (is_shadow(name))
+		return "";
+	if (text_has_suffix(name, ".zip"))
+		return "a zip in a zip: unpack this one, and give the one in it";
+	if (text_has_suffix(name, ".safetensors") || text_has_suffix(name, "pytorch_model.bin"))
+		return "a Hugging Face directory in a zip: unpack it; verify, inspect and diff take it";
+	return "";
+}
+
 static bool
 fail_without_shard(const struct zip_archive *archive, struct error *err)
 {
@@ -61,10 +74,13 @@ fail_without_shard(const struct zip_archive *archive, struct error *err)
 	size_t      count = zip_archive_count(archive);
 	struct text members = { 0 };
 	char        name[160];
+	const char *hint = "";
 
 	for (size_t i = 0; i < count && i < MEMBERS_SHOWN; i++)
 		text_add(&members, "%s%s", i > 0 ? ", " : "",
 			zip_archive_record(archive, i)->name);
+	for (size_t i = 0; i < count && hint[0] == '\0'; i++)
+		hint = hint_member(zip_archive_record(archive, i)->name);
 	if (count > MEMBERS_SHOWN)
 		text_add(&members, ", ... (%zu in all)", count);
 	error_set(err, ERROR_UNSUPPORTED, "outerzip",
@@ -72,7 +88,7 @@ fail_without_shard(const struct zip_archive *archive, struct error *err)
 		text_base_name(name, sizeof name, file->name),
 		members.bytes != NULL ? members.bytes : "none");
 	text_free(&members);
-	return false;
+	return error_hint(err, "%s", hint);
 }
 
 static bool

@@ -230,6 +230,23 @@ compare_sets(struct comparison *comparison, const struct m2h_diff_options *optio
 	return done;
 }
 
+/* The weights of one side.  What holds none that diff knows may be a Megatron checkpoint, which
+ * verify compares with. */
+static struct weight_set *
+open_side(const char *path, const char *other, struct error *err)
+{
+	struct weight_set *set = weight_set_open(path, WEIGHTS_ANY, err);
+
+	if (set != NULL)
+		return set;
+	if (strcmp(err->slug, "noweights") == 0 || strcmp(err->slug, "noroot") == 0
+	    || strcmp(err->slug, "nesting") == 0)
+		error_hint(err, "of a Megatron checkpoint: verify %s --source %s compares with it",
+			other, path);
+	error_in_file(err, path);
+	return NULL;
+}
+
 static bool
 compare(struct comparison *comparison, const struct m2h_diff_options *options,
 	struct error *err)
@@ -242,12 +259,9 @@ compare(struct comparison *comparison, const struct m2h_diff_options *options,
 		return error_set(err, ERROR_USAGE, "usage", "two files or directories are needed");
 	if (options->has_tolerance && !(options->tolerance >= 0))
 		return error_set(err, ERROR_USAGE, "usage", "the tolerance is no number from 0 up");
-	if ((a = weight_set_open(options->a, WEIGHTS_ANY, err)) == NULL)
-		error_in_file(err, options->a);
-	else if ((b = weight_set_open(options->b, WEIGHTS_ANY, err)) == NULL)
-		error_in_file(err, options->b);
-	else
-		done = compare_sets(comparison, options, a, b, err);
+	done = (a = open_side(options->a, options->b, err)) != NULL
+		&& (b = open_side(options->b, options->a, err)) != NULL
+		&& compare_sets(comparison, options, a, b, err);
 	weight_set_close(a);
 	weight_set_close(b);
 	return done;

@@ -24,6 +24,8 @@ read_list(struct expected_digest *expected, const char *path, struct error *err)
 		error_set(err, ERROR_LIMIT, "shalist", "a checksum list of more than 64 MiB");
 	else if ((bytes = input_file_text(file, LIST_BYTES, err)) != NULL)
 		done = sums_parse(bytes, (size_t)file->size, &expected->arena, &expected->sums, err);
+	if (!done && err->kind == ERROR_CORRUPT)
+		error_hint(err, "a line is 64 hex digits, two spaces and the name, as sha256sum writes");
 	if (!done)
 		error_in_file(err, path);
 	free(bytes);

@@ -1,5 +1,6 @@
 #include "convert/hugging_face.h"
 
+#include "base/signals.h"
 #include "base/text.h"
 #include "check/weight_set.h"
 #include "gpt2/config.h"
@@ -10,20 +11,6 @@
 #define CONFIG_BYTES ((uint64_t)1 << 20)
 
 /* ---- weights ---------------------------------------------------------------------- */
-
-/* Other elements than those of a tensor before it, and no mask? */
-static bool
-has_parameters(const struct weight_set *set, size_t index)
-{
-	const struct weight_tensor *tensor = &set->tensors[index];
-
-	for (size_t i = 0; i < index; i++)
-		if (set->tensors[i].file == tensor->file && set->tensors[i].offset == tensor->offset
-		    && weight_set_elements(&set->tensors[i]) == weight_set_elements(tensor))
-			return false;
-	return !text_has_suffix(tensor->name, ".attn.bias")
-		&& !text_has_suffix(tensor->name, ".attn.masked_bias");
-}
 
 static void
 list_tensor(struct listing *listing, const struct weight_set *set,
@@ -56,24 +43,62 @@ compare_places(const void *a, const void *b)
 		return x->file < y->file ? -1 : 1;
 	if (x->offset != y->offset)
 		return x->offset < y->offset ? -1 : 1;
+	if (weight_set_elements(x) != weight_set_elements(y))
+		return weight_set_elements(x) < weight_set_elements(y) ? -1 : 1;
 	return strcmp(x->name, y->name);
 }
 
 /* In the order in which they lie in the files. */
-static bool
-list_tensors(struct listing *listing, const struct weight_set *set, struct error *err)
+static const struct weight_tensor **
+sort_tensors(const struct weight_set *set, struct error *err)
 {
 	const struct weight_tensor **sorted = calloc(set->count + 1, sizeof *sorted);
 
-	if (sorted == NULL)
-		return error_no_memory(err, set->count * sizeof *sorted);
+	if (sorted == NULL) {
+		error_no_memory(err, set->count * sizeof *sorted);
+		return NULL;
+	}
 	for (size_t i = 0; i < set->count; i++)
 		sorted[i] = &set->tensors[i];
 	qsort(sorted, set->count, sizeof *sorted, compare_places);
-	for (size_t i = 0; i < set->count; i++)
-		list_tensor(listing, set, sorted[i]);
+	return sorted;
+}
+
+static bool
+is_same_place(const struct weight_tensor *a, const struct weight_tensor *b)
+{
+	return a->file == b->file && a->offset == b->offset
+		&& weight_set_elements(a) == weight_set_elements(b);
+}
+
+/* Elements that several tensors share are counted once, masks not at all. */
+static uint64_t
+count_parameters(const struct weight_tensor *const *sorted, size_t count)
+{
+	uint64_t parameters = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if ((i == 0 || !is_same_place(sorted[i - 1], sorted[i]))
+		    && !text_has_suffix(sorted[i]->name, ".attn.bias")
+		    && !text_has_suffix(sorted[i]->name, ".attn.masked_bias"))
+			parameters += weight_set_elements(sorted[i]);
+	return parameters;
+}
+
+static bool
+look_at_tensors(struct listing *listing, const struct weight_set *set,
+	struct m2h_model *model, struct error *err)
+{
+	const struct weight_tensor **sorted = sort_tensors(set, err);
+	bool                         done = sorted != NULL;
+
+	if (done)
+		model->parameters = count_parameters(sorted, set->count);
+	for (size_t i = 0; i < set->count && done && listing->tensors_wanted; i++)
+		if ((done = signals_go_on(err)))
+			list_tensor(listing, set, sorted[i]);
 	free(sorted);
-	return true;
+	return done;
 }
 
 bool
@@ -92,16 +117,13 @@ hugging_face_file(struct listing *listing, const char *path, struct m2h_model *m
 		table[i].member = "";
 		table[i].bytes = set->files[i].input->size;
 	}
-	for (size_t i = 0; i < set->count; i++)
-		if (has_parameters(set, i))
-			model->parameters += weight_set_elements(&set->tensors[i]);
 	if (set->file_count > 0)
 		model->container = text_has_suffix(set->files[0].name, ".safetensors")
 			? "safetensors" : "torch files";
 	*files = table;
 	*file_count = table != NULL ? set->file_count : 0;
 	done = (table != NULL || error_no_memory(err, sizeof *table))
-		&& (!listing->tensors_wanted || list_tensors(listing, set, err));
+		&& look_at_tensors(listing, set, model, err);
 	weight_set_close(set);
 	return done;
 }

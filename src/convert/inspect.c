@@ -1,3 +1,4 @@
+#include "base/signals.h"
 #include "base/text.h"
 #include "check/manifest.h"
 #include "container/identify.h"
@@ -32,14 +33,18 @@ add_globals(struct inspection *inspection, const struct pickle_globals *globals)
 			globals->items[g]->global.name);
 }
 
-static void
-answer_globals(struct inspection *inspection, const struct shards *shards)
+static bool
+answer_globals(struct inspection *inspection, const struct shards *shards, struct error *err)
 {
 	if (shards->distribution != NULL)
 		add_globals(inspection, &shards->distribution->metadata.globals);
-	for (size_t i = 0; i < shards->count; i++)
+	for (size_t i = 0; i < shards->count; i++) {
+		if (!signals_go_on(err))
+			return false;
 		if (shards->items[i].torch != NULL)
 			add_globals(inspection, torch_file_globals(shards->items[i].torch));
+	}
+	return listing_settle_globals(&inspection->listing, err);
 }
 
 static void
@@ -154,7 +159,8 @@ inspect_shards(struct inspection *inspection, const struct shards *shards, struc
 	inspection->result.inputs = answer_inputs(&inspection->answer, shards, 0);
 	inspection->result.input_count = inspection->result.inputs != NULL
 		? shards->input_count : 0;
-	answer_globals(inspection, shards);
+	if (!answer_globals(inspection, shards, err))
+		return false;
 	known_classes_note(shards, &inspection->answer.log);
 	if (inspection->options->arguments)
 		answer_arguments(inspection, shards);

@@ -29,18 +29,49 @@ void
 listing_add_global(struct listing *listing, const char *module, const char *name)
 {
 	char         full[512];
-	const char **table;
+	const char **table = grow(listing, listing->globals, listing->global_count,
+		&listing->global_room, sizeof *table);
 
-	text_format(full, sizeof full, "%s.%s", module, name);
-	for (size_t i = 0; i < listing->global_count; i++)
-		if (strcmp(listing->globals[i], full) == 0)
-			return;
-	table = grow(listing, listing->globals, listing->global_count, &listing->global_room,
-		sizeof *table);
 	if (table == NULL)
 		return;
+	text_format(full, sizeof full, "%s.%s", module, name);
 	listing->globals = table;
 	listing->globals[listing->global_count++] = answer_text(listing->answer, full);
+}
+
+/* Equal names side by side, in the order in which they came. */
+static int
+compare_names(const void *a, const void *b)
+{
+	const char **x = *(const char **const *)a, **y = *(const char **const *)b;
+	int          order = strcmp(*x, *y);
+
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+bool
+listing_settle_globals(struct listing *listing, struct error *err)
+{
+	size_t         count = listing->global_count, kept = 0;
+	const char  ***sorted = calloc(count + 1, sizeof *sorted), *last = NULL;
+
+	if (sorted == NULL)
+		return error_no_memory(err, count * sizeof *sorted);
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &listing->globals[i];
+	qsort(sorted, count, sizeof *sorted, compare_names);
+	for (size_t i = 0; i < count; i++) {
+		if (last != NULL && strcmp(last, *sorted[i]) == 0)
+			*sorted[i] = NULL;
+		else
+			last = *sorted[i];
+	}
+	for (size_t i = 0; i < count; i++)
+		if (listing->globals[i] != NULL)
+			listing->globals[kept++] = listing->globals[i];
+	listing->global_count = kept;
+	free(sorted);
+	return true;
 }
 
 static const char *

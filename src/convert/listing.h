@@ -19,6 +19,8 @@ struct listing {
 };
 
 void listing_add_global(struct listing *listing, const char *module, const char *name);
+/* After the last one: what several shards name is listed once, where it came first. */
+bool listing_settle_globals(struct listing *listing, struct error *err);
 void listing_add_argument(struct listing *listing, const struct value *name,
 	const struct value *value);
 /*

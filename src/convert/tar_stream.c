@@ -7,46 +7,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define SLAB_BYTES ((size_t)1 << 20)
-#define WAIT_MS    200
-
-/* A reader that stalls would hold a write() for ever, and with it a signal's way out. */
-static bool
-is_ready(int to)
-{
-	return poll(&(struct pollfd){ .fd = to, .events = POLLOUT }, 1, WAIT_MS) > 0;
-}
 
 static bool
 put(int to, const unsigned char *bytes, size_t length, struct error *err)
 {
-	while (length > 0) {
-		ssize_t wrote;
-
-		if (!signals_go_on(err))
-			return false;
-		if (!is_ready(to))
-			continue;
-		wrote = write(to, bytes, length);
-		if (wrote < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (wrote < 0 && errno == EPIPE) {
-			error_set(err, ERROR_SIGNAL, "sigpipe", "nobody reads standard output");
-			err->os_errno = SIGPIPE;
-			return false;
-		}
-		if (wrote < 0)
-			return error_os(err, ERROR_NO_OUTPUT, "stdoutfull",
-				"standard output: write error");
-		bytes += wrote;
-		length -= (size_t)wrote;
+	if (!signals_go_on(err))
+		return false;
+	switch (errno = descriptor_send(to, bytes, length)) {
+	case 0:
+		return true;
+	case EINTR:
+		return signals_go_on(err);
+	case EPIPE:
+		error_set(err, ERROR_SIGNAL, "sigpipe", "nobody reads standard output");
+		err->os_errno = SIGPIPE;
+		return false;
+	default:
+		return error_os(err, ERROR_NO_OUTPUT, "stdoutfull",
+			"standard output: write error");
 	}
-	return true;
 }
 
 static bool

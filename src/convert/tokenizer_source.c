@@ -5,6 +5,7 @@
 #include "convert/tokenizer_search.h"
 #include "gpt2/tokenizer_read.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -27,6 +28,16 @@ read_folder(struct tokenizer_source *source, int directory, struct error *err)
 	return source->tokenizer != NULL || error_in_file(err, source->folder);
 }
 
+static bool
+hint_folder(const char *option, struct error *err)
+{
+	if (strcmp(option, "gpt2") == 0 || strcmp(option, "openai-community/gpt2") == 0)
+		return error_hint(err, "GPT-2's own is built in: auto");
+	if (err->os_errno == ENOTDIR)
+		return error_hint(err, "give its folder");
+	return error_hint(err, "--tokenizer takes auto, none or a folder");
+}
+
 bool
 tokenizer_source_name(struct tokenizer_source *source, const char *option, struct error *err)
 {
@@ -44,7 +55,7 @@ tokenizer_source_name(struct tokenizer_source *source, const char *option, struc
 	directory = descriptor_open_directory(AT_FDCWD, option, 0);
 	if (directory < 0) {
 		error_os(err, ERROR_NO_INPUT, "tokmissing", "cannot open the tokenizer's folder");
-		error_hint(err, "--tokenizer takes auto, none or a folder");
+		hint_folder(option, err);
 		return error_in_file(err, option);
 	}
 	done = read_folder(source, directory, err);

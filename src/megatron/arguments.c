@@ -116,6 +116,22 @@ find_heads(struct arguments *arguments, const struct value *args,
 	return NULL;
 }
 
+/* "1, 2, 4, ...": as many as a line holds. */
+static bool
+hint_divisors(uint64_t hidden, struct error *err)
+{
+	char list[100] = "";
+
+	for (uint64_t heads = 1; heads <= hidden && heads <= 512; heads++) {
+		size_t used = strlen(list);
+
+		if (hidden % heads == 0 && used + 6 < sizeof list)
+			text_format(list + used, sizeof list - used, "%s%" PRIu64,
+				used > 0 ? ", " : "", heads);
+	}
+	return error_hint(err, "%" PRIu64 " is divisible by %s", hidden, list);
+}
+
 static bool
 read_heads(struct arguments *arguments, const struct arguments_shapes *shapes,
 	const struct value *args, const struct model_options *options, struct decision_log *log,
@@ -127,10 +143,12 @@ read_heads(struct arguments *arguments, const struct arguments_shapes *shapes,
 	if (source == NULL)
 		return false;
 	kind = strcmp(source, "option") == 0 ? ERROR_USAGE : ERROR_CORRUPT;
-	if (arguments->heads == 0 || arguments->hidden % arguments->heads != 0)
-		return error_set(err, kind, "headsdiv",
+	if (arguments->heads == 0 || arguments->hidden % arguments->heads != 0) {
+		error_set(err, kind, "headsdiv",
 			"hidden_size %" PRIu64 " is not divisible by %" PRIu64 " heads",
 			arguments->hidden, arguments->heads);
+		return hint_divisors(arguments->hidden, err);
+	}
 	if (arguments->heads % shapes->tensor_size != 0)
 		return error_set(err, kind, "headsdiv",
 			"%" PRIu64 " heads cannot be divided among %u tensor parallel ranks",

@@ -266,6 +266,9 @@ open_named_iteration(struct shards *shards, int root, const char *path,
 		text_format(have, sizeof have, "no iteration folder");
 	error_set(err, ERROR_NO_INPUT, "tracker", "%s names %s, which is missing; have %s",
 		wanted == NULL ? tracker : "--iteration", folder, have);
+	if (last != NULL && wanted == NULL)
+		error_hint(err, "--iteration %s takes the one that is there",
+			strcmp(last, "release") == 0 ? last : last + strcspn(last, "123456789"));
 	return error_in_file(err, path);
 }
 

@@ -73,6 +73,14 @@ shard_grid_name(size_t tensor_rank, size_t stage, bool is_staged, char to[SHARD_
 	    : text_format(to, SHARD_GRID_NAME_SIZE, "mp_rank_%02zu", tensor_rank);
 }
 
+bool
+shard_grid_hint(const struct shards *shards, const char *missing, struct error *err)
+{
+	return shards->is_lone
+		? error_hint(err, "give the folder that holds all mp_rank_* folders")
+		: error_hint(err, "every rank is needed: copy %s there", missing);
+}
+
 static bool
 refuse_hole(const struct shards *shards, size_t tensor_rank, size_t stage, bool is_staged,
 	struct error *err)
@@ -82,8 +90,7 @@ refuse_hole(const struct shards *shards, size_t tensor_rank, size_t stage, bool 
 	error_set(err, ERROR_NO_INPUT, "missingrank", "shard %s is missing (found %s)",
 		shard_grid_name(tensor_rank, stage, is_staged, missing),
 		shard_grid_list(shards, found, sizeof found));
-	return shards->is_lone ? error_hint(err,
-		"give the folder that holds all mp_rank_* folders") : false;
+	return shard_grid_hint(shards, missing, err);
 }
 
 bool

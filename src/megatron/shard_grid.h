@@ -26,4 +26,7 @@ char *shard_grid_list(const struct shards *shards, char *to, size_t size);
 char *shard_grid_name(size_t tensor_rank, size_t stage, bool is_staged,
 	char to[SHARD_GRID_NAME_SIZE]);
 
+/* What to do about a rank that is missing, by its name. */
+bool shard_grid_hint(const struct shards *shards, const char *missing, struct error *err);
+
 #endif

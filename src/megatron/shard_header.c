@@ -23,11 +23,16 @@ struct said {
 
 /* Keys that stand where 'model' should, and what file has them. */
 static const struct {
-	const char *key, *slug, *what;
+	const char *key, *slug, *what, *hint;
 } strangers[] = {
-	{ "sd",         "arch",     "a BERT checkpoint of 2019-03 (sd), not a GPT-2" },
-	{ "module",     "distckpt", "DeepSpeed checkpoints (module) are not supported" },
-	{ "state_dict", "toplevel", "Lightning and NeMo checkpoints (state_dict) are not supported" },
+	{ "sd",         "arch",     "a BERT checkpoint of 2019-03 (sd), not a GPT-2", "" },
+	{ "module",     "distckpt", "one file of a DeepSpeed checkpoint (module)", SHARDS_LAYERS_HINT },
+	{ "state_dict", "toplevel", "Lightning and NeMo checkpoints (state_dict) are not supported", "" },
+	{ "wte.weight", "toplevel", "GPT-2 weights (wte.weight), not a Megatron checkpoint",
+		SHARDS_HF_WEIGHTS_HINT },
+	{ "transformer.wte.weight", "toplevel",
+		"GPT-2 weights (transformer.wte.weight), not a Megatron checkpoint",
+		SHARDS_HF_WEIGHTS_HINT },
 };
 
 /* "a, b, c": the text keys of a dict, cut where they do not fit. */
@@ -110,9 +115,11 @@ find_model(const struct value *root, size_t *chunks, struct error *err)
 	if (!count_chunks(root, chunks, err))
 		return false;
 	for (index = 0; index < sizeof strangers / sizeof *strangers && *chunks == 0; index++)
-		if (value_find(root, strangers[index].key) != NULL)
-			return error_set(err, ERROR_UNSUPPORTED, strangers[index].slug, "%s",
+		if (value_find(root, strangers[index].key) != NULL) {
+			error_set(err, ERROR_UNSUPPORTED, strangers[index].slug, "%s",
 				strangers[index].what);
+			return error_hint(err, "%s", strangers[index].hint);
+		}
 	if (*chunks == 0 || root->count / 2 > MAX_TOP_LEVEL_KEYS)
 		return error_set(err, ERROR_UNSUPPORTED, "toplevel",
 			"top level is no Megatron checkpoint: a dict with 'model' is expected, "
@@ -301,8 +308,7 @@ check_extent(const struct shards *shards, uint64_t said, uint64_t found, const c
 	error_set(err, ERROR_NO_INPUT, "missingrank",
 		"shard %s is missing (found %s; args say %s=%" PRIu64 ")", missing,
 		shard_grid_list(shards, have, sizeof have), name, said);
-	return shards->is_lone ? error_hint(err,
-		"give the folder that holds all mp_rank_* folders") : false;
+	return shard_grid_hint(shards, missing, err);
 }
 
 static bool

@@ -6,14 +6,17 @@
 #include "container/zip_archive.h"
 #include "megatron/deepspeed.h"
 #include "megatron/distributed.h"
+#include "megatron/rank_name.h"
 #include "megatron/shard_folder.h"
 #include "megatron/shard_grid.h"
 #include "megatron/shard_zip.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ARENA_LIMIT       ((size_t)256 << 20)
@@ -78,8 +81,9 @@ note_container(const struct shards *shards, size_t index, struct decision_log *l
 static bool
 refuse_safetensors(struct error *err)
 {
-	return error_set(err, ERROR_UNSUPPORTED, "otherformat",
+	error_set(err, ERROR_UNSUPPORTED, "otherformat",
 		"a safetensors file; a checkpoint that torch.save wrote is expected");
+	return error_hint(err, SHARDS_HF_WEIGHTS_HINT);
 }
 
 static bool
@@ -160,18 +164,59 @@ add_zip(struct shards *shards, const char *path, struct byte_stream **stream,
 	return done;
 }
 
-/* Items one after the other, each a zip of its own, are taken apart by the index beside them. */
+#define OF_HUGGING_FACE ERROR_CORRUPT, "otherformat", "one file of a Hugging Face directory", \
+	"give the directory to verify, inspect or diff"
+#define OF_DISTRIBUTED  ERROR_UNSUPPORTED, "distckpt", "one file of a distributed checkpoint", \
+	"give the folder that holds .metadata and all *.distcp files"
+
+/* Files that are nothing without those beside them, by their names. */
+static const struct {
+	const char     *pattern;        /* of fnmatch(3) */
+	enum error_kind kind;
+	const char     *slug, *what, *hint;
+} parts[] = {
+	{ "*.distcp",               OF_DISTRIBUTED },
+	{ ".metadata",              OF_DISTRIBUTED },
+	{ "layer_*-model_*-model_states.pt", ERROR_UNSUPPORTED, "distckpt",
+		"one file of a DeepSpeed checkpoint", SHARDS_LAYERS_HINT },
+	{ RANK_NAME_TRACKER,        ERROR_CORRUPT, "tracker",
+		"the name of an iteration, not a checkpoint", "give the folder that holds it" },
+	{ "config.json",            OF_HUGGING_FACE },
+	{ "conversion.json",        OF_HUGGING_FACE },
+	{ "generation_config.json", OF_HUGGING_FACE },
+	{ "tokenizer*.json",        OF_HUGGING_FACE },
+	{ "vocab.json",             OF_HUGGING_FACE },
+	{ "*.index.json",           OF_HUGGING_FACE },
+};
+
 static bool
 refuse_part(const char *path, struct error *err)
 {
-	char base[256];
+	char   base[256];
+	size_t index;
 
 	text_base_name(base, sizeof base, path);
-	if (!text_has_suffix(base, ".distcp") && strcmp(base, ".metadata") != 0)
-		return true;
-	error_set(err, ERROR_UNSUPPORTED, "distckpt", "one file of a distributed checkpoint");
-	error_hint(err, "give the folder that holds .metadata and all *.distcp files");
-	return error_in_file(err, path);
+	for (index = 0; index < sizeof parts / sizeof *parts; index++) {
+		if (fnmatch(parts[index].pattern, base, 0) != 0)
+			continue;
+		error_set(err, parts[index].kind, parts[index].slug, "%s", parts[index].what);
+		error_hint(err, "%s", parts[index].hint);
+		return error_in_file(err, path);
+	}
+	return true;
+}
+
+/* What may have been meant by a path that is no file. */
+static bool
+hint_path(const char *path, struct error *err)
+{
+	struct stat found;
+
+	if (text_has_prefix(path, "https://") || text_has_prefix(path, "http://"))
+		return error_hint(err, "nothing is downloaded: fetch it first, curl -fLO '%s'", path);
+	if (stat(path, &found) == 0 && S_ISFIFO(found.st_mode))
+		return error_hint(err, "use - for standard input");
+	return false;
 }
 
 static bool
@@ -181,16 +226,16 @@ open_file(struct shards *shards, const char *path, const struct shards_options *
 	bool                done = false;
 	struct byte_stream *stream = NULL;
 
-	if (!refuse_part(path, err))
-		return false;
 	if ((shards->inputs = arena_take(&shards->arena, 1, sizeof *shards->inputs)) == NULL)
 		return error_no_memory(err, sizeof *shards->inputs);
 	shards->inputs[0] = options->spooled != NULL
 		? input_file_open_again(path, options->spool_directory, options->spooled, err)
 		: input_file_open(path, options->spool_directory, err);
 	if (shards->inputs[0] == NULL)
-		return false;
+		return hint_path(path, err);
 	shards->input_count = 1;
+	if (!refuse_part(path, err))
+		return false;
 	note_unfinished_name(path, log);
 	stream = byte_stream_open(shards->inputs[0], 0, shards->inputs[0]->size, err);
 	if (stream == NULL)

@@ -5,6 +5,10 @@
 #include "container/input_file.h"
 #include "torch/torch_file.h"
 
+#define SHARDS_HF_WEIGHTS_HINT \
+	"these are Hugging Face weights already: verify, inspect and diff take them"
+#define SHARDS_LAYERS_HINT "give the folder that holds all layer_* files"
+
 /* One rank's file: a torch.save file on disk, or a member of a zip. */
 struct shard {
 	unsigned            tensor_rank, pipeline_rank;

@@ -7,8 +7,17 @@ echo "status $?"
 "$MEGATRON2HF" help --json >/dev/full
 echo "status $?"
 { "$MEGATRON2HF" help; echo "status $?" >&2; } | :
-# Closed descriptors are no reason to fail, and no file gets their numbers.
+# No file gets the numbers of closed descriptors, and what was to go there is missed.
+"$MEGATRON2HF" --version <&- >/dev/null
+echo "status $?"
 "$MEGATRON2HF" --version <&- >&-
+echo "status $?"
+"$MEGATRON2HF" inspect "$FIXTURES/good-ngc-mini.zip" >&-
+echo "status $?"
+"$MEGATRON2HF" inspect - <&-
+echo "status $?"
+"$MEGATRON2HF" convert -q "$FIXTURES/good-ngc-mini.zip" --num-attention-heads 2 \
+	-o - --stream tar >&-
 echo "status $?"
 "$MEGATRON2HF" bogus 2>&-
 echo "status $?"

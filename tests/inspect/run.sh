@@ -67,5 +67,13 @@ for folder in fixtures/torch fixtures/torch/bad; do
 	done < "$temp/list"
 done
 
+said=$(python3 -B tests/inspect/many.py "$m2h" 2>&1)
+if [ -z "$said" ]; then
+	passed=$((passed + 1))
+else
+	failed=$((failed + 1))
+	echo "inspect: many names: $said"
+fi
+
 echo "inspect: $passed passed, $failed failed"
 [ $failed -eq 0 ]

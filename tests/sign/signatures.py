@@ -236,7 +236,7 @@ def test_keys(keys):
         path = made(name, *words)
         sign(name, 4, text, path)
         expect("verify with " + name, 4, text, "verify", OUT, "--signature", SIG, "--key", path)
-    sign("a public key", 3, "not a key in PEM", key.public)
+    sign("a public key", 3, "a public key; sign needs the private one", key.public)
     sign("no key", 3, "not a key in PEM", SOURCE)
     sign("missing", 6, "cannot open it", os.path.join(TEMP, "none"))
     sign("a directory", 6, "is a directory", TEMP)
