@@ -47,8 +47,9 @@ say_no_memory(const struct options *options, struct text *out, int status)
 	return function_of(options)(options, &no_memory, out);
 }
 
-/* A reader that went away had enough; any other failure to write is one of ours.  What went
- * wrong before keeps its status, but for an answer that did not arrive. */
+/* A reader that went away had enough, and who closed standard output wants no words; any other
+ * failure to write is one of ours.  What went wrong before keeps its status, but for an answer
+ * that did not arrive. */
 static int
 write_output(const struct options *options, struct text *out, int status)
 {
@@ -61,7 +62,7 @@ write_output(const struct options *options, struct text *out, int status)
 	if (out->failed)
 		return status;
 	fault = report_write(STDOUT_FILENO, out);
-	if (fault == 0 || fault == EPIPE)
+	if (fault == 0 || fault == EPIPE || fault == EBADF)
 		return status;
 	if (fault == EINTR && !signals_go_on(&interrupted)) {
 		report_error(options, interrupted.text, NULL);
