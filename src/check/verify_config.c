@@ -69,7 +69,8 @@ tell_late_fault(struct verify_run *run, const char *name, struct error *fault)
 	const bool is_absent = fault->os_errno == ENOENT;
 
 	if (run->result->problem_count > 0 || is_absent
-	    || (fault->kind != ERROR_NO_INPUT && fault->kind != ERROR_LIMIT))
+	    || (fault->kind != ERROR_NO_INPUT && fault->kind != ERROR_LIMIT
+		&& strcmp(fault->slug, "changing") != 0))
 		return;
 	text_format(fault->file, sizeof fault->file, "%s", name);
 	verify_run_problem(run, fault);
